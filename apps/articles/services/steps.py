@@ -1,0 +1,161 @@
+"""The way back: each deed of an editor is remembered with what was there before, and can be taken back once.
+
+A deed can be undone while nothing else happened to the same piece or article since; the second of two people learns
+that it is too late.  A takedown is no such deed: what had to go does not come back by a key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.articles.cache import forget_public_list
+from apps.articles.models import Article, PendingArticle, ReviewStep
+from apps.articles.services.finding import rewrite_title_keys
+from apps.articles.services.mentions import restore
+from apps.articles.services.planning import queue_publication
+from apps.audit.enums import Action
+from apps.audit.services import record, snapshot
+from apps.core.actor import Actor, ActorKind
+from apps.core.db import locked
+from apps.core.errors import Conflict, NotFound, worded
+
+_PIECE_STATE = (
+    "status", "reviewer_id", "reviewer_label", "reviewed_at", "reject_code", "reject_reason", "title", "title_hash",
+    "summary", "edited_at",
+)  # fmt: skip
+_ARTICLE_STATE = (
+    "status", "title", "summary", "published_at", "publish_at", "corrected_at", "retracted_at", "notice",
+)  # fmt: skip
+LABEL_LENGTH = 150
+
+
+def state_of(row: PendingArticle | Article) -> dict[str, Any]:
+    """What undoing a deed brings back, as JSON.  Taken before the deed."""
+    names = _PIECE_STATE if isinstance(row, PendingArticle) else _ARTICLE_STATE
+    return {name: _as_json(getattr(row, name)) for name in names}
+
+
+def remember(
+    kind: ReviewStep.Kind,
+    *,
+    actor: Actor,
+    piece: PendingArticle | None = None,
+    piece_before: dict[str, Any] | None = None,
+    article: Article | None = None,
+    article_before: dict[str, Any] | None = None,
+    batch: str = "",
+) -> ReviewStep:
+    """Keep the way back from what was just done; in its transaction."""
+    return ReviewStep.objects.create(
+        kind=kind,
+        pending=piece,
+        pending_before=piece_before,
+        article=article,
+        article_before=article_before,
+        article_version=article.version if article else None,
+        actor_id=person_id(actor),
+        actor_label=actor.label[:LABEL_LENGTH],
+        batch=batch,
+    )
+
+
+def person_id(actor: Actor) -> int | None:
+    return int(actor.id) if actor.kind == ActorKind.USER else None
+
+
+@transaction.atomic
+def undo_last(*, actor: Actor) -> list[ReviewStep]:
+    """Take back this person's last deed, a bulk decision as a whole.
+
+    Raises NotFound when there is none, Conflict when something else happened since.
+    """
+    number = person_id(actor)
+    step = ReviewStep.objects.last_of(number) if number is not None else None
+    if step is None:
+        raise NotFound(_("There is nothing to undo."))
+    return undo(step.pk, actor=actor)
+
+
+@transaction.atomic
+def undo(step_id: int, *, actor: Actor) -> list[ReviewStep]:
+    """Take back one deed, whoever did it; of a bulk decision all or nothing.  Raises NotFound and Conflict."""
+    named = ReviewStep.objects.filter(pk=step_id).first()
+    if named is None:
+        raise NotFound(_("There is nothing to undo."))
+    group = ReviewStep.objects.filter(batch=named.batch) if named.batch else ReviewStep.objects.filter(pk=step_id)
+    members = list(group.values_list("pending_id", "article_id"))
+    pieces = {row.pk: row for row in locked(PendingArticle.objects.filter(pk__in=_known(pk for pk, _a in members)))}
+    articles = {row.pk: row for row in locked(Article.objects.filter(pk__in=_known(pk for _p, pk in members)))}
+    steps = list(locked(group))
+    for step in steps:
+        _require_last(step, articles)
+    for step in steps:
+        _take_back(step, pieces, articles, actor)
+    if articles:
+        forget_public_list(recount=True)
+    return steps
+
+
+def _require_last(step: ReviewStep, articles: dict[int, Article]) -> None:
+    """Nobody went on from this step: the rows are locked, so nobody does so now."""
+    if step.undone_at is not None:
+        raise Conflict(_("This has been undone already."))
+    later = ReviewStep.objects.standing().filter(pk__gt=step.pk)
+    if step.pending_id and later.filter(pending_id=step.pending_id).exists():
+        raise Conflict(worded(_("Something else was done with piece %(number)s since."), number=step.pending_id))
+    if step.article_id and articles[step.article_id].version != step.article_version:
+        raise Conflict(worded(_("Something else was done with article %(number)s since."), number=step.article_id))
+
+
+def _take_back(step: ReviewStep, pieces: dict[int, PendingArticle], articles: dict[int, Article], actor: Actor) -> None:
+    for row, before in (
+        (pieces.get(step.pending_id or 0), step.pending_before),
+        (articles.get(step.article_id or 0), step.article_before),
+    ):
+        if row is not None and before is not None:
+            _restore(row, before, step, actor)
+    step.undone_at = timezone.now()
+    step.undone_by_label = actor.label[:LABEL_LENGTH]
+    step.save(update_fields=["undone_at", "undone_by_label"])
+
+
+def _restore(row: PendingArticle | Article, before: dict[str, Any], step: ReviewStep, actor: Actor) -> None:
+    old = snapshot(row)
+    if "mentions" in before:
+        restore(row, before["mentions"])
+        before = {name: value for name, value in before.items() if name != "mentions"}
+    for name, value in before.items():
+        setattr(row, name, None if value is None else _field(row, name).to_python(value))
+    row.version += 1
+    row.save(update_fields=[*before, "version", "updated_at"])
+    if isinstance(row, PendingArticle):
+        # The source's headline stands again: it is no other headline of this piece any more.
+        row.revisions.filter(title_hash=row.title_hash).delete()
+    else:
+        if row.title != old["title"]:
+            rewrite_title_keys(row)
+        row.steps.standing().filter(pk__lt=step.pk, article_version=row.version - 2).update(article_version=row.version)
+        if row.is_scheduled:
+            # The task of this plan has run meanwhile, or found another plan and is gone.
+            queue_publication(row, actor=actor)
+    record(Action.UNDONE, row, actor=actor, old=old, new=snapshot(row), data={"step": step.kind})
+
+
+def _field(row: models.Model, name: str) -> models.Field[Any, Any]:
+    field = row._meta.get_field(name)
+    assert isinstance(field, models.Field)
+    return field
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.datetime) else value
+
+
+def _known(keys: Iterable[int | None]) -> list[int]:
+    return [key for key in keys if key is not None]

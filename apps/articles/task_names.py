@@ -1,0 +1,10 @@
+"""Wire names of the hub tasks of this app."""
+
+POLL_DUE_SOURCES = "articles.poll_due_sources"
+POLL_SOURCE = "articles.poll_source"
+PUBLISH_ARTICLE = "articles.publish_article"
+PUBLISH_OVERDUE = "articles.publish_overdue"
+WATCH_SOURCES = "articles.watch_sources"
+GATHER_STORIES = "articles.gather_stories"
+SUGGEST_NAMES = "articles.suggest_names"
+SUGGEST_AGAIN = "articles.suggest_again"

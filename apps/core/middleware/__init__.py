@@ -1,0 +1,1 @@
+"""Django middleware of the web process, in the order of settings.MIDDLEWARE."""

@@ -1,0 +1,25 @@
+"""Default timetable of the users app."""
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.scheduler.registry import Schedule
+from apps.users.task_names import FORGET_OLD_EMAILS, FORGET_OLD_SIGN_INS
+
+SCHEDULES = (
+    Schedule(
+        uid="users.forget_old_sign_ins",
+        name=_("Forget old sign-ins"),
+        task=FORGET_OLD_SIGN_INS,
+        cron="17 4 * * *",
+        description=_("Deletes sign-ins that are closed or expired, and failures that no longer count."),
+        max_duration_seconds=600,
+    ),
+    Schedule(
+        uid="users.forget_old_emails",
+        name=_("Forget old e-mails"),
+        task=FORGET_OLD_EMAILS,
+        cron="37 4 * * *",
+        description=_("Deletes e-mails that are done and older than 90 days."),
+        max_duration_seconds=600,
+    ),
+)

@@ -1,0 +1,236 @@
+"use strict";
+// The review desk: keys, the preview beside the list, decisions without leaving the page.
+
+(function () {
+    const desk = document.querySelector("[data-desk]");
+    if (!desk) return;
+    const pane = desk.querySelector("[data-preview-pane]");
+    const told = desk.querySelector("[data-told]");
+    const undoButton = desk.querySelector("[data-key='u']");
+    const token = desk.querySelector("[name=csrfmiddlewaretoken]").value;
+    let busy = false;
+    let loading = 0;
+    // What was sent on a version that is no longer the last.
+    let refused = null;
+
+    const cards = () => [...desk.querySelectorAll("[data-card]")];
+    const current = () => desk.querySelector("[data-card][aria-current]");
+    const form = (name) => pane.querySelector(`[data-form='${name}']`);
+
+    function tell(message, bad) {
+        told.textContent = message;
+        told.hidden = !message;
+        told.classList.toggle("bjz-desk-bad", Boolean(bad));
+    }
+
+    async function show(card) {
+        const number = ++loading;
+        for (const other of cards()) other.removeAttribute("aria-current");
+        desk.querySelector("[data-nothing]").hidden = Boolean(card);
+        if (!card) {
+            pane.replaceChildren();
+            return;
+        }
+        card.setAttribute("aria-current", "true");
+        card.scrollIntoView({ block: "nearest" });
+        try {
+            const answer = await fetch(card.dataset.preview, { headers: { "X-Requested-With": "fetch" } });
+            const text = await answer.text();
+            if (number !== loading) return;
+            if (!answer.ok || !text.includes("data-shown")) return window.location.reload();
+            pane.innerHTML = text;
+        } catch {
+            tell(desk.dataset.failed, true);
+        }
+    }
+
+    function step(by) {
+        const all = cards();
+        const place = all.indexOf(current());
+        const next = all[Math.min(Math.max(place + by, 0), all.length - 1)];
+        if (next && next !== current()) show(next);
+    }
+
+    // The piece is decided: the next one comes by itself, the list's last one gives way to the one before.
+    function leave() {
+        const all = cards();
+        const card = current();
+        const place = all.indexOf(card);
+        const next = all[place + 1] || all[place - 1];
+        card.closest("li").remove();
+        if (next || all.length === 1) show(next);
+        if (!cards().length) window.location.assign(desk.dataset.address + window.location.search.replace(/piece=\d+&?/, ""));
+    }
+
+    async function send(address, body) {
+        const answer = await fetch(address, {
+            method: "POST",
+            body: body,
+            headers: { "X-CSRFToken": token, "X-Requested-With": "fetch" },
+        });
+        if (!(answer.headers.get("Content-Type") || "").includes("json")) {
+            window.location.reload();
+            throw new Error("signed out");
+        }
+        return { ok: answer.ok, status: answer.status, body: await answer.json() };
+    }
+
+    // Deeds on another piece of the story: the page is drawn anew around the piece that then stands for it.
+    async function arrange(button) {
+        const plain = form("plain");
+        if (busy || !plain) return;
+        busy = true;
+        const body = new FormData(plain);
+        body.set("deed", button.dataset.deed);
+        try {
+            const answer = await send(button.dataset.address, body);
+            if (!answer.ok) return tell(answer.body.message, true);
+            const query = new URLSearchParams(window.location.search);
+            query.set("piece", button.dataset.goesTo || current().dataset.card);
+            window.location.assign(`${desk.dataset.address}?${query}`);
+        } catch {
+            tell(desk.dataset.failed, true);
+        } finally {
+            busy = false;
+        }
+    }
+
+    function decide(deed, filled) {
+        const plain = form("plain");
+        if (busy || !plain) return;
+        const body = new FormData(plain);
+        if (filled && !filled.matches("[data-names-form]")) for (const [name, value] of new FormData(filled)) body.set(name, value);
+        // What is ticked is part of the approval; every other deed leaves it alone.
+        const names = pane.querySelector("[data-names-form]");
+        if (names) for (const [name, value] of new FormData(names)) body.append(name, value);
+        body.set("deed", deed);
+        return carryOut(plain, body);
+    }
+
+    // The same again, on the version that stands there now.
+    function resend() {
+        const plain = form("plain");
+        if (busy || !plain || !refused) return;
+        for (const [name, value] of new FormData(pane.querySelector("[data-newer]"))) refused.set(name, value);
+        return carryOut(plain, refused);
+    }
+
+    async function carryOut(plain, body) {
+        const deed = body.get("deed");
+        busy = true;
+        refused = null;
+        try {
+            const answer = await send(plain.action + window.location.search, body);
+            tell(answer.body.message, !answer.ok);
+            if (answer.ok) {
+                desk.querySelector("[data-left]").textContent = answer.body.left;
+                if (deed === "approve" || deed === "reject") leave();
+                else await show(current());
+                if (undoButton && ["approve", "reject", "edit", "names"].includes(deed)) undoButton.disabled = false;
+            } else if (answer.body.html) {
+                pane.querySelector("[data-both]").innerHTML = answer.body.html;
+                refused = body;
+                pane.querySelector("[data-again]").focus();
+            } else if (answer.body.claimed || answer.status === 409) {
+                await show(current());
+            }
+        } catch {
+            tell(desk.dataset.failed, true);
+        } finally {
+            busy = false;
+        }
+    }
+
+    async function undo() {
+        if (busy || !undoButton || undoButton.disabled) return;
+        busy = true;
+        try {
+            const answer = await send(desk.dataset.undo, new FormData());
+            if (!answer.ok) return tell(answer.body.message, true);
+            const query = new URLSearchParams(window.location.search);
+            if (answer.body.piece) query.set("piece", answer.body.piece);
+            window.location.assign(`${desk.dataset.address}?${query}`);
+        } catch {
+            tell(desk.dataset.failed, true);
+        } finally {
+            busy = false;
+        }
+    }
+
+    function open(name) {
+        const wanted = form(name);
+        if (!wanted) return;
+        for (const other of pane.querySelectorAll(".bjz-desk-form")) other.hidden = other !== wanted;
+        wanted.querySelector("input:not([type=hidden]), textarea").focus();
+        wanted.scrollIntoView({ block: "nearest" });
+    }
+
+    function close() {
+        for (const other of pane.querySelectorAll(".bjz-desk-form")) other.hidden = true;
+        if (current()) current().focus();
+    }
+
+    const KEYS = {
+        j: () => step(1),
+        k: () => step(-1),
+        a: () => decide("approve"),
+        r: () => open("reject"),
+        e: () => open("edit"),
+        n: () => {
+            const field = pane.querySelector("[data-names] input[type=checkbox], [data-names-find]");
+            if (field) field.focus();
+        },
+        c: () => decide("claim"),
+        o: () => {
+            const original = pane.querySelector("[data-original]");
+            if (original) window.open(original.href, "_blank", "noopener,noreferrer");
+        },
+        u: undo,
+    };
+
+    document.addEventListener("keydown", (event) => {
+        if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+        const field = event.target;
+        const typing = field.matches("textarea, select, input:not([type=radio], [type=checkbox])") || field.isContentEditable;
+        if (event.key === "Escape" && pane.contains(field)) return close();
+        if (typing) return;
+        const reject = form("reject");
+        if (reject && !reject.hidden) {
+            const chosen = reject.querySelector(`[data-number='${CSS.escape(event.key)}']`);
+            if (chosen) {
+                chosen.checked = true;
+                chosen.focus();
+                event.preventDefault();
+            } else if (event.key === "Enter" && field.matches("input[type=radio]")) {
+                event.preventDefault();
+                decide("reject", reject);
+            }
+            if (chosen || event.key !== "Escape") return;
+        }
+        const act = KEYS[event.key];
+        if (!act) return;
+        event.preventDefault();
+        act();
+    });
+
+    desk.addEventListener("click", (event) => {
+        const card = event.target.closest("[data-card]");
+        if (card) return void show(card);
+        const button = event.target.closest("[data-key], [data-deed], [data-close], [data-again], [data-resend]");
+        if (!button || button.closest("form.bjz-desk-form[data-form], [data-names-form]") && button.type === "submit") return;
+        if (button.dataset.address) arrange(button);
+        else if (button.dataset.key) KEYS[button.dataset.key]();
+        else if (button.dataset.deed) decide(button.dataset.deed);
+        else if ("close" in button.dataset) close();
+        else if ("resend" in button.dataset) resend();
+        else show(current());
+    });
+
+    pane.addEventListener("submit", (event) => {
+        event.preventDefault();
+        decide((event.submitter || event.target.querySelector("[data-deed]")).dataset.deed, event.target);
+    });
+
+    const asked = cards().find((card) => card.dataset.card === desk.dataset.piece);
+    show(asked || cards()[0]);
+})();

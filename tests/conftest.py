@@ -1,0 +1,41 @@
+"""What every test shares: a clean Redis database of its own, and no network but loopback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.audit.services import observing
+from apps.core import cache
+from apps.core import redis as core_redis
+from apps.core.api import throttling
+from apps.taskhub.hub_task import RetryPolicy, broker
+
+
+@pytest.fixture(autouse=True)
+def _clean_redis() -> None:
+    """Each test starts with an empty Redis database (one per xdist worker, see tests/settings.py), and with every
+    breaker closed: the test before may have taken Redis away."""
+    core_redis.client().flushdb()
+    cache.breaker.reset()
+    broker.breaker.reset()
+    throttling.breaker.open_until = 0.0
+    observing.gate.open()
+
+
+@pytest.fixture(autouse=True)
+def _middling_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full jitter may choose next to nothing, and then a retry would be due before the test looks."""
+    defaults = RetryPolicy.delay_seconds.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "jitter", lambda: 0.5)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Each test finds an empty outbox: what ``migrate`` recorded (schedules, roles) is none of its events."""
+    with django_db_blocker.unblock():
+        from apps.audit.models import OutboxEntry
+
+        OutboxEntry.objects.all().delete()
