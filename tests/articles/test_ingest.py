@@ -21,7 +21,7 @@ from apps.articles.services import (
     record_unchanged,
     store_items,
 )
-from apps.articles.services.ingest import back_off
+from apps.articles.services.polled import back_off
 from apps.core.errors import Invalid, NotFound
 from tests.articles.audit_trail import trail
 from tests.factories.articles import ArticleFactory, IngestRunFactory, PendingArticleFactory, SourceFactory

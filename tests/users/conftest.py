@@ -44,3 +44,21 @@ def sign_in(api):
 def bearer_of():
     """Headers of somebody who is signed in, without the work of signing in."""
     return lambda user: {"authorization": f"Bearer {pair_of(TokenSessionFactory(user=user)).access_token}"}
+
+
+@pytest.fixture
+def administrator(db):
+    return UserFactory(role="administrator", username="boss")
+
+
+@pytest.fixture
+def as_administrator(api, administrator, bearer_of):
+    api.credentials(HTTP_AUTHORIZATION=bearer_of(administrator)["authorization"])
+    return api
+
+
+@pytest.fixture
+def as_user(user, bearer_of):
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=bearer_of(user)["authorization"])
+    return client

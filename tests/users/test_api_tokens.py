@@ -17,6 +17,7 @@ from apps.users.models import TokenSession, User
 from apps.users.services import sign_in as sign_in_service
 from apps.users.services.accounts import change_password
 from tests.factories.users import PASSWORD, UserFactory
+from tests.users.answers import refused
 
 TOKEN = "/api/v1/auth/token"
 REFRESH = "/api/v1/auth/refresh"
@@ -26,10 +27,6 @@ ME = "/api/v1/users/me"
 
 def bearer(token: str) -> dict[str, str]:
     return {"HTTP_AUTHORIZATION": f"Bearer {token}"}
-
-
-def refused(response, status: int, code: int) -> bool:
-    return (response.status_code, response.json()["code"], response.json()["data"]) == (status, code, None)
 
 
 @pytest.mark.parametrize("name", ["Lin.Mei", "lin.mei", "LIN.MEI", "lin@example.com", "LIN@EXAMPLE.COM", " lin.mei "])

@@ -10,10 +10,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
+from apps.core.api.versions import IF_MATCH
+
 S = TypeVar("S", bound=BaseSerializer)
-_IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="Version this is based on; a stale one is refused."
-)
 
 
 def checked(serializer: type[S], request: Request) -> S:
@@ -38,7 +37,7 @@ def _on(parameter: str, operation_id: str, tag: str, takes: Any, gives: Any, *, 
     return extend_schema(
         operation_id=operation_id,
         tags=[tag],
-        parameters=[number, _IF_MATCH] if by_version else [number],
+        parameters=[number, IF_MATCH] if by_version else [number],
         request=takes,
         responses=gives,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.articles.cache import FIRST_PAGE, ListQuery, Position
 from apps.articles.models import Language
-from apps.core.api.filters import parse_instant, refuse_unknown
+from apps.core.api.filters import refuse_unknown
 from apps.core.api.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from apps.core.errors import FieldError, Invalid, Text
-
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-
+from apps.core.api.parameters import read_moment, read_number, refused
 
 _LIST_PARAMETERS = {
     "page", "page_size", "source_id", "language", "fighter", "event", "since", "cursor", "updated_since",
@@ -42,31 +38,27 @@ def list_query(request: HttpRequest) -> ListQuery | ChangesQuery:
     if "updated_since" in query:
         refuse_unknown(request, known=_WALK)
         return ChangesQuery(
-            since=_instant(query, "updated_since"),
+            since=read_moment(query, "updated_since"),
             after=_position(query),
-            page_size=_number(query, "page_size", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
+            page_size=_page_size(query),
         )
     by_cursor = "cursor" in query
     refuse_unknown(request, known=_LIST_PARAMETERS - ({"page"} if by_cursor else set()))
     return ListQuery(
-        page=_number(query, "page", 1, None),
-        page_size=_number(query, "page_size", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
-        source_id=_number(query, "source_id", 1, None) if "source_id" in query else None,
+        page=read_number(query, "page", default=1),
+        page_size=_page_size(query),
+        source_id=read_number(query, "source_id", default=1) if "source_id" in query else None,
         language=_language(query),
-        fighter_id=_number(query, "fighter", 1, None) if "fighter" in query else None,
-        event_id=_number(query, "event", 1, None) if "event" in query else None,
-        since=_instant(query, "since") if "since" in query else None,
+        fighter_id=read_number(query, "fighter", default=1) if "fighter" in query else None,
+        event_id=read_number(query, "event", default=1) if "event" in query else None,
+        since=read_moment(query, "since") if "since" in query else None,
         by_cursor=by_cursor,
         after=_position(query),
     )
 
 
-def _instant(query: Mapping[str, str], name: str) -> datetime:
-    try:
-        return parse_instant(query[name].strip())
-    except (ValueError, OverflowError):
-        detail = _("A time as RFC 3339 with zone (2025-01-31T08:00:00Z) or as Unix milliseconds.")
-        raise _invalid(name, detail) from None
+def _page_size(query: Mapping[str, str]) -> int:
+    return read_number(query, "page_size", default=DEFAULT_PAGE_SIZE, maximum=MAX_PAGE_SIZE)
 
 
 def _position(query: Mapping[str, str]) -> Position | None:
@@ -77,24 +69,11 @@ def _position(query: Mapping[str, str]) -> Position | None:
     try:
         return Position.decoded(text)
     except ValueError:
-        raise _invalid("cursor", _("Take next_cursor of the answer before.")) from None
+        raise refused("cursor", _("Take next_cursor of the answer before.")) from None
 
 
 def _language(query: Mapping[str, str]) -> str:
     language = query.get("language", "")
     if language and language not in Language.values:
-        raise _invalid("language", _("A language that sources can have."))
+        raise refused("language", _("A language that sources can have."))
     return language
-
-
-def _number(query: Mapping[str, str], name: str, default: int, maximum: int | None) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not _NUMBER.fullmatch(text) or int(text) < 1 or (maximum is not None and int(text) > maximum):
-        raise _invalid(name, _("A whole number from 1 to 100.") if maximum else _("A whole number from 1."))
-    return int(text)
-
-
-def _invalid(name: str, sentence: Text) -> Invalid:
-    return Invalid(errors=[FieldError(name, "invalid", sentence)])

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,14 +19,11 @@ from apps.articles.api.serializers import PublicArticlePageSerializer, PublicArt
 from apps.articles.models import Language
 from apps.core.api.parameters import whole_id
 from apps.core.api.public import PublicView, cached_answer
+from apps.core.api.versions import IF_NONE_MATCH, NOT_MODIFIED
 from apps.core.cache import Cached
 from apps.core.errors import NotFound
 
 CACHE_CONTROL = "public, no-cache"
-_IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="ETag of the copy you have."
-)
-_UNCHANGED = OpenApiResponse(description="Your copy is still the newest.")
 
 
 class ArticleListView(PublicView):
@@ -60,9 +57,9 @@ class ArticleListView(PublicView):
                     "state gone. Ask next time with as_of; an entry may come twice. With page_size and cursor only."
                 ),
             ),
-            _IF_NONE_MATCH,
+            IF_NONE_MATCH,
         ],
-        responses={200: PublicArticlePageSerializer, 304: _UNCHANGED},
+        responses={200: PublicArticlePageSerializer, 304: NOT_MODIFIED},
     )
     def get(self, request: Request) -> Response:
         """Published articles, newest first."""
@@ -80,8 +77,8 @@ class ArticleView(PublicView):
     @extend_schema(
         operation_id="articles_read",
         tags=["articles"],
-        parameters=[_IF_NONE_MATCH],
-        responses={200: PublicArticleSerializer, 304: _UNCHANGED},
+        parameters=[IF_NONE_MATCH],
+        responses={200: PublicArticleSerializer, 304: NOT_MODIFIED},
     )
     def get(self, request: Request, article_id: str) -> Response:
         """One published article; of a retracted one title and notice."""

@@ -23,10 +23,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.articles.enums import IdentityPolicy
-from apps.articles.models import URL_LENGTH, IngestRun, IngestRunError, Source
+from apps.articles.models import IngestRun, IngestRunError, Source
 from apps.articles.services import hosts
-from apps.articles.services.identity import canonical_url, host_of, policy_seen_in, url_hash
-from apps.articles.services.pieces import rekey_pieces
+from apps.articles.services.identity import host_of
+from apps.articles.services.polled import (
+    FAILURE_FIELDS,
+    LONGEST_RETRY_AFTER,
+    SUCCESS_FIELDS,
+    back_off,
+    follow_move,
+    is_of_source,
+    learn_policy,
+    mark_failure,
+    mark_success,
+)
 from apps.articles.services.timing import ARRIVAL_FIELDS, PLAN_FIELDS, note_arrivals, plan_next
 from apps.articles.task_names import POLL_SOURCE
 from apps.audit.enums import Action
@@ -38,15 +48,11 @@ from apps.taskhub.services import EnqueueOptions, enqueue
 
 log = structlog.get_logger(__name__)
 
-LONGEST_BACK_OFF = timedelta(hours=24)
-LONGEST_RETRY_AFTER = timedelta(days=7)
 LONGEST_QUEUED_WAIT = timedelta(minutes=2)
 _SERVER_IS_TIRED = frozenset({429, 503})
 MESSAGE_LENGTH = 1024
 SAMPLE_LENGTH = 2000
 _RUN_FIELDS_OF_RESULT = ["status", "http_status", "error_msg", "error_count", "finished_at"]
-_SUCCESS_FIELDS = ["failures_in_a_row", "last_fetch_at", "last_success_at", "last_fetch_error", "last_fetch_status"]
-_FAILURE_FIELDS = ["failures_in_a_row", "last_fetch_at", "last_fetch_error", "last_fetch_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,7 @@ def put_off(run_id: int, until: datetime, *, turn: str = "", now: datetime | Non
     now = now or timezone.now()
     source, run = _locked_source_and_run(run_id)
     hosts.let_go(run, now)
-    url = "" if _is_of_source(run, source) else run.source_url
+    url = "" if is_of_source(run, source) else run.source_url
     kind = "" if run.parser_kind == source.parser_kind else run.parser_kind
     _postpone(source, max(until, now + hosts.gap()), now, url=url, parser_kind=kind, turn=turn)
     run.delete()
@@ -189,11 +195,11 @@ def _end_as_lost(run: IngestRun, source: Source, now: datetime) -> None:
     run.finished_at = now
     run.save(update_fields=_RUN_FIELDS_OF_RESULT)
     log.warning("ingest_run_lost", run_id=run.pk, source_id=run.source_id, fetched=run.fetched_count)
-    if _is_of_source(run, source):
-        _mark_failure(source, message, now)
+    if is_of_source(run, source):
+        mark_failure(source, message, now)
         source.next_poll_at = now + back_off(source, None, jitter=random.random)
         source.next_poll_reason = Source.WaitReason.BACK_OFF
-        source.save(update_fields=[*_FAILURE_FIELDS, *PLAN_FIELDS])
+        source.save(update_fields=[*FAILURE_FIELDS, *PLAN_FIELDS])
 
 
 def _lost_message(run: IngestRun) -> str:
@@ -216,11 +222,11 @@ def record_unchanged(
     run.http_status = http_status
     _succeed(run, now)
     run.save(update_fields=_RUN_FIELDS_OF_RESULT)
-    if not _is_of_source(run, source):
+    if not is_of_source(run, source):
         return
     plan_next(source, now, max_age=max_age)
-    _mark_success(source, Source.FetchStatus.UNCHANGED, now)
-    source.save(update_fields=[*PLAN_FIELDS, *_SUCCESS_FIELDS])
+    mark_success(source, Source.FetchStatus.UNCHANGED, now)
+    source.save(update_fields=[*PLAN_FIELDS, *SUCCESS_FIELDS])
 
 
 @transaction.atomic
@@ -240,46 +246,22 @@ def record_fetched(
     now = now or timezone.now()
     source, run = _locked_source_and_run(run_id)
     hosts.let_go(run, now)
-    _follow_move(source, run, answer.moved_to)
+    follow_move(source, run, answer.moved_to)
     run.http_status = answer.http_status
     run.etag, run.last_modified = answer.etag, answer.last_modified
     run.fetched_count = len(items)
     run.error_count += _keep_problems(run, problems)
     run.save(update_fields=["http_status", "etag", "last_modified", "fetched_count", "error_count"])
-    if _is_of_source(run, source):
+    if is_of_source(run, source):
         source.etag = source.last_modified = ""
         source.newest_run_id = run.pk
         source.last_fetch_at = now
         plan_next(source, now, max_age=answer.max_age)
         source.save(update_fields=["etag", "last_modified", "newest_run_id", "last_fetch_at", *PLAN_FIELDS])
-        _learn_policy(source, items)
+        learn_policy(source, items)
     if run.is_complete:
         complete_run(run, source, now)
     return IdentityPolicy(source.identity_policy)
-
-
-def _is_of_source(run: IngestRun, source: Source) -> bool:
-    """Another address that was asked once says nothing about the source: neither its health nor its timetable."""
-    return run.source_url == source.source_url
-
-
-def _follow_move(source: Source, run: IngestRun, moved_to: str) -> None:
-    """Keep the new address of a source that has moved for good; what it answered there was read before."""
-    if not moved_to or run.source_url != source.source_url or moved_to == source.source_url:
-        return
-    if not canonical_url(moved_to) or len(moved_to) > URL_LENGTH or _is_taken(source, moved_to):
-        log.warning("source_move_refused", source_id=source.pk, moved_to=moved_to[:URL_LENGTH])
-        return
-    before = snapshot(source)
-    source.source_url = run.source_url = moved_to
-    source.url_hash = url_hash(moved_to)
-    source.save(update_fields=["source_url", "url_hash", "updated_at"])
-    run.save(update_fields=["source_url"])
-    record(Action.UPDATED, source, actor=SYSTEM, old=before, new=snapshot(source), reason="301/308")
-
-
-def _is_taken(source: Source, address: str) -> bool:
-    return Source.objects.filter(url_hash=url_hash(address)).exclude(pk=source.pk).exists()
 
 
 def _keep_problems(run: IngestRun, problems: Iterable[ItemProblem]) -> int:
@@ -295,18 +277,6 @@ def _keep_problems(run: IngestRun, problems: Iterable[ItemProblem]) -> int:
     ]
     IngestRunError.objects.bulk_create(rows)
     return len(rows)
-
-
-def _learn_policy(source: Source, items: Sequence[tuple[str, str, str]]) -> None:
-    """Only from the address towards the words: what was seen once stays true of a source."""
-    learned = policy_seen_in(items)
-    order = list(IdentityPolicy)
-    if learned is None or order.index(learned) <= order.index(IdentityPolicy(source.identity_policy)):
-        return
-    source.identity_policy = learned
-    source.save(update_fields=["identity_policy"])
-    rekey_pieces(source)
-    log.info("source_identity_policy_learned", source_id=source.pk, policy=learned.value)
 
 
 @transaction.atomic
@@ -335,10 +305,10 @@ def record_failure(
     run.error_count += 1
     run.finished_at = now
     run.save(update_fields=_RUN_FIELDS_OF_RESULT)
-    if not _is_of_source(run, source):
+    if not is_of_source(run, source):
         log.warning("source_poll_failed", source_id=source.pk, run_id=run.pk, error=message, gone=False)
         return source.next_poll_at
-    _mark_failure(source, message, now)
+    mark_failure(source, message, now)
     if failure.gone:
         source.last_fetch_status = Source.FetchStatus.GONE
         source.enabled = False
@@ -347,31 +317,11 @@ def record_failure(
         asked = failure.retry_after is not None and wait == min(failure.retry_after, LONGEST_RETRY_AFTER)
         source.next_poll_at = now + wait
         source.next_poll_reason = Source.WaitReason.RETRY_AFTER if asked else Source.WaitReason.BACK_OFF
-    source.save(update_fields=[*_FAILURE_FIELDS, "enabled", *PLAN_FIELDS])
+    source.save(update_fields=[*FAILURE_FIELDS, "enabled", *PLAN_FIELDS])
     if failure.gone:
         record(Action.DISABLED, source, actor=SYSTEM, old=before, new=snapshot(source), reason=message)
     log.warning("source_poll_failed", source_id=source.pk, run_id=run.pk, error=message, gone=failure.gone)
     return None if failure.gone else source.next_poll_at
-
-
-def _mark_failure(source: Source, message: str, now: datetime) -> None:
-    """In memory; the caller saves ``_FAILURE_FIELDS``."""
-    source.failures_in_a_row += 1
-    source.last_fetch_at = now
-    source.last_fetch_error = message
-    source.last_fetch_status = Source.FetchStatus.FAILED
-
-
-def back_off(source: Source, retry_after: timedelta | None, *, jitter: Callable[[], float]) -> timedelta:
-    """Twice the wait after each failure up to a day, plus up to half of it so that hosts' feeds drift apart.
-
-    Never shorter than the interval or than what the server asked for; never for ever.
-    """
-    interval = timedelta(seconds=source.interval_seconds)
-    # The exponent is bounded: 2 ** 5000 is no number of seconds.
-    doubled = interval * (1 << min(source.failures_in_a_row - 1, 20))
-    wait = max(interval, min(doubled, LONGEST_BACK_OFF)) * (1 + jitter() / 2)
-    return max(wait, min(retry_after, LONGEST_RETRY_AFTER)) if retry_after else wait
 
 
 def complete_run(run: IngestRun, source: Source, now: datetime, *, counts: Sequence[str] = ()) -> None:
@@ -382,11 +332,11 @@ def complete_run(run: IngestRun, source: Source, now: datetime, *, counts: Seque
     _succeed(run, now)
     run.save(update_fields=[*_RUN_FIELDS_OF_RESULT, *counts])
     log.info("ingest_run_complete", run_id=run.pk, source_id=source.pk, stored=run.stored_count)
-    if not _is_of_source(run, source):
+    if not is_of_source(run, source):
         return
     note_arrivals(source, run.stored_count + run.dropped_count, now)
-    _mark_success(source, Source.FetchStatus.STORED, now)
-    changed = [*ARRIVAL_FIELDS, *_SUCCESS_FIELDS]
+    mark_success(source, Source.FetchStatus.STORED, now)
+    changed = [*ARRIVAL_FIELDS, *SUCCESS_FIELDS]
     if source.newest_run_id == run.pk:
         source.etag, source.last_modified = run.etag, run.last_modified
         changed += ["etag", "last_modified"]
@@ -398,14 +348,6 @@ def _succeed(run: IngestRun, now: datetime) -> None:
     run.status = IngestRun.Status.SUCCEEDED
     run.error_msg = ""
     run.finished_at = now
-
-
-def _mark_success(source: Source, status: Source.FetchStatus, now: datetime) -> None:
-    """In memory; the caller saves ``_SUCCESS_FIELDS``."""
-    source.failures_in_a_row = 0
-    source.last_fetch_at = source.last_success_at = now
-    source.last_fetch_error = ""
-    source.last_fetch_status = status
 
 
 def _locked_source(source_id: int) -> Source:

@@ -15,7 +15,6 @@ from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
 from apps.core.api.envelope import not_modified, spliced
-from apps.core.api.parameters import whole_id as whole_id
 from apps.core.api.versions import is_known
 from apps.core.cache import Cached
 

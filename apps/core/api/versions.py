@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api.envelope import not_modified
-from apps.core.errors import FieldError, Invalid
+from apps.core.errors import FieldError, Invalid, PreconditionRequired
 
 _VERSION_TAG = re.compile(r'(?:W/)?"?([0-9]{1,9})(?:-[0-9a-f]{1,16})?"?', re.ASCII)
 
@@ -73,3 +73,11 @@ def expected_version(request: Request) -> int | None:
     if found is None:
         raise Invalid(errors=[FieldError("version", "invalid", _("A whole number from 1."))])
     return int(found.group(1))
+
+
+def required_version(request: Request) -> int:
+    """The same where it must be sent (decision 35).  Raises PreconditionRequired."""
+    version = expected_version(request)
+    if version is None:
+        raise PreconditionRequired
+    return version

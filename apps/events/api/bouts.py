@@ -9,10 +9,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.api import request_actor
+from apps.core.api.parameters import whole_id
 from apps.core.api.permissions import requires
+from apps.core.api.versions import IF_MATCH, required_version
 from apps.core.errors import ErrorCode
 from apps.events import services
-from apps.events.api.parameters import required_version, whole_id
 from apps.events.api.serializers import BoutOnCardSerializer, BoutResultSerializer
 from apps.events.cache import bout_of
 from apps.events.enums import Result
@@ -29,9 +30,7 @@ class BoutResultView(APIView):
         tags=["events"],
         parameters=[
             OpenApiParameter("bout_id", OpenApiTypes.INT, OpenApiParameter.PATH),
-            OpenApiParameter(
-                "If-Match", str, OpenApiParameter.HEADER, description="Version of the bout; a stale one is refused."
-            ),
+            IF_MATCH,
         ],
         request=BoutResultSerializer,
         responses=BoutOnCardSerializer,

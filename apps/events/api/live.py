@@ -15,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.core.api.parameters import whole_id
 from apps.core.errors import ErrorCode, NotFound
-from apps.events.api.parameters import wants_spoilers, whole_id
+from apps.events.api.parameters import wants_spoilers
 from apps.events.api.public import EVENT_ID, SPOILERS
 
 

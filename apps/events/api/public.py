@@ -7,9 +7,8 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -17,12 +16,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.api import request_actor
-from apps.core.api.envelope import not_modified, spliced
+from apps.core.api.parameters import whole_id
 from apps.core.api.permissions import requires_by_method
-from apps.core.cache import Cached
+from apps.core.api.public import PublicView, cached_answer
+from apps.core.api.versions import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, expected_version
 from apps.core.errors import ErrorCode
 from apps.events import cache, services
-from apps.events.api.parameters import expected_version, list_question, wants_spoilers, whole_id
+from apps.events.api.parameters import list_question, wants_spoilers
 from apps.events.api.serializers import (
     EventCardSerializer,
     EventChangeSerializer,
@@ -31,12 +31,6 @@ from apps.events.api.serializers import (
 from apps.events.enums import EventStatus
 
 _READS = {"GET", "HEAD"}
-_IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="ETag of the copy you have."
-)
-_IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="Version the change was made on; a stale one is refused."
-)
 EVENT_ID = OpenApiParameter("event_id", OpenApiTypes.INT, OpenApiParameter.PATH)
 SPOILERS = OpenApiParameter(
     "spoilers",
@@ -47,21 +41,15 @@ SPOILERS = OpenApiParameter(
     "everything that is over, `in_round` for all that runs. The ETag then does not change with a result or its "
     "correction.",
 )
-_NOT_MODIFIED = OpenApiResponse(description="Your copy is still the newest.")
 
 
-class EventListView(APIView):
+class EventListView(PublicView):
     """Events, newest start first."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    # Counting a request costs more than answering it from the cache.
-    throttle_classes = ()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """GET leaves before DRF builds its request; every other method takes DRF's way to its refusal."""
         if request.method in _READS:
-            return answer(request, cache.event_list(list_question(request)))
+            return cached_answer(request, cache.event_list(list_question(request)))
         return super().dispatch(request, *args, **kwargs)
 
     @extend_schema(
@@ -76,9 +64,9 @@ class EventListView(APIView):
             OpenApiParameter(
                 "updated_since", str, description="Only events changed since then: RFC 3339 or Unix milliseconds."
             ),
-            _IF_NONE_MATCH,
+            IF_NONE_MATCH,
         ],
-        responses={200: EventPageSerializer, 304: _NOT_MODIFIED},
+        responses={200: EventPageSerializer, 304: NOT_MODIFIED},
     )
     def get(self, request: Request) -> Response:
         """Events, newest start first."""
@@ -96,7 +84,7 @@ class EventCardView(APIView):
         """As for the list."""
         if request.method in _READS:
             event_id = whole_id(kwargs["event_id"])
-            return answer(request, cache.event_card(event_id, spoilers=wants_spoilers(request)))
+            return cached_answer(request, cache.event_card(event_id, spoilers=wants_spoilers(request)))
         return super().dispatch(request, *args, **kwargs)
 
     @extend_schema(
@@ -105,9 +93,9 @@ class EventCardView(APIView):
         parameters=[
             EVENT_ID,
             SPOILERS,
-            _IF_NONE_MATCH,
+            IF_NONE_MATCH,
         ],
-        responses={200: EventCardSerializer, 304: _NOT_MODIFIED},
+        responses={200: EventCardSerializer, 304: NOT_MODIFIED},
     )
     def get(self, request: Request, event_id: str) -> Response:
         """The card: main card, prelims, every bout in detail."""
@@ -125,7 +113,7 @@ class EventView(EventCardView):
     @extend_schema(
         operation_id="events_change",
         tags=["events"],
-        parameters=[EVENT_ID, _IF_MATCH],
+        parameters=[EVENT_ID, IF_MATCH],
         request=EventChangeSerializer,
         responses=EventCardSerializer,
     )
@@ -141,18 +129,3 @@ class EventView(EventCardView):
             **{name: value for name, value in given.validated_data.items() if name != "version"},
         )
         return Response(cache.load_event_card(number))
-
-
-def answer(request: HttpRequest, cached: Cached) -> HttpResponseBase:
-    """The cached bytes, or 304 to those who have them."""
-    if _is_known(request.headers.get("If-None-Match", ""), cached.etag):
-        return not_modified(etag=cached.etag)
-    return spliced(cached.body, etag=cached.etag)
-
-
-def _is_known(header: str, etag: str) -> bool:
-    """Weak comparison (RFC 9110 §8.8.3.2)."""
-    if not header:
-        return False
-    bare = etag.removeprefix("W/")
-    return any(known == "*" or known.removeprefix("W/") == bare for known in parse_etags(header))

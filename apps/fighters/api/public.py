@@ -13,14 +13,13 @@ from rest_framework.response import Response
 
 from apps.core.api.envelope import success
 from apps.core.api.filters import read_switch, refuse_unknown
-from apps.core.api.public import PublicView, cached_answer, whole_id
+from apps.core.api.parameters import whole_id
+from apps.core.api.public import PublicView, cached_answer
+from apps.core.api.versions import IF_NONE_MATCH, NOT_MODIFIED
 from apps.core.errors import FieldError, Invalid
 from apps.fighters import cache
 from apps.fighters.api.serializers import FighterHitsSerializer, FighterProfileSerializer, MovedFighterSerializer
 from apps.fighters.name_keys import QUERY_LENGTH
-
-_ETAG = OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="ETag of the copy you have.")
-_UNCHANGED = OpenApiResponse(description="Your copy is still the newest.")
 
 
 class FighterSearchView(PublicView):
@@ -42,9 +41,9 @@ class FighterSearchView(PublicView):
                 description="Name, nickname, other spelling, Chinese name, pinyin or initials; whole or its beginning, "
                 "in any order, with typing errors. At most 128 characters; empty finds nobody.",
             ),
-            _ETAG,
+            IF_NONE_MATCH,
         ],
-        responses={200: FighterHitsSerializer, 304: _UNCHANGED},
+        responses={200: FighterHitsSerializer, 304: NOT_MODIFIED},
     )
     def get(self, request: Request) -> Response:
         """Fighters by what somebody typed, best first."""
@@ -71,12 +70,12 @@ class FighterView(PublicView):
                 "results; record, last_bout_on, version and updated_at are null; rankings, stats, records and updates "
                 "are empty.",
             ),
-            _ETAG,
+            IF_NONE_MATCH,
         ],
         responses={
             200: FighterProfileSerializer,
             301: OpenApiResponse(MovedFighterSerializer, description="Merged: Location names the other address."),
-            304: _UNCHANGED,
+            304: NOT_MODIFIED,
         },
     )
     def get(self, request: Request, fighter_id: str) -> Response:
