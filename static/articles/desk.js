@@ -23,6 +23,30 @@
         told.classList.toggle("bjz-desk-bad", Boolean(bad));
     }
 
+    // What was typed and not sent yet, by piece: it outlives moving on, a refusal and signing in again.
+    const shown = () => pane.querySelector("[data-shown]");
+    const draftKey = () => `desk-draft-${shown().dataset.shown}`;
+
+    function keepDraft(typed) {
+        sessionStorage.setItem(draftKey(), JSON.stringify([typed.dataset.form, [...new FormData(typed)]]));
+    }
+
+    function restoreDraft() {
+        const kept = sessionStorage.getItem(draftKey());
+        if (!kept) return;
+        const [name, values] = JSON.parse(kept);
+        if (!form(name)) return;
+        for (const [field, value] of values) {
+            const found = form(name).elements.namedItem(field);
+            if (found) found.value = value;
+        }
+        form(name).hidden = false;
+    }
+
+    function dropDraft() {
+        if (shown()) sessionStorage.removeItem(draftKey());
+    }
+
     async function show(card) {
         const number = ++loading;
         for (const other of cards()) other.removeAttribute("aria-current");
@@ -39,6 +63,7 @@
             if (number !== loading) return;
             if (!answer.ok || !text.includes("data-shown")) return window.location.reload();
             pane.innerHTML = text;
+            restoreDraft();
         } catch {
             tell(desk.dataset.failed, true);
         }
@@ -123,6 +148,7 @@
             const answer = await send(plain.action + window.location.search, body);
             tell(answer.body.message, !answer.ok);
             if (answer.ok) {
+                if (["approve", "reject", "edit"].includes(deed)) dropDraft();
                 desk.querySelector("[data-left]").textContent = answer.body.left;
                 if (deed === "approve" || deed === "reject") leave();
                 else await show(current());
@@ -165,8 +191,13 @@
         wanted.scrollIntoView({ block: "nearest" });
     }
 
-    function close() {
-        for (const other of pane.querySelectorAll(".bjz-desk-form")) other.hidden = true;
+    // Escape only puts aside what was typed, the button throws it away.
+    function close(forGood) {
+        if (forGood) dropDraft();
+        for (const other of pane.querySelectorAll(".bjz-desk-form")) {
+            if (forGood) other.reset();
+            other.hidden = true;
+        }
         if (current()) current().focus();
     }
 
@@ -192,7 +223,7 @@
         if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
         const field = event.target;
         const typing = field.matches("textarea, select, input:not([type=radio], [type=checkbox])") || field.isContentEditable;
-        if (event.key === "Escape" && pane.contains(field)) return close();
+        if (event.key === "Escape" && pane.contains(field)) return close(false);
         if (typing) return;
         const reject = form("reject");
         if (reject && !reject.hidden) {
@@ -221,9 +252,17 @@
         if (button.dataset.address) arrange(button);
         else if (button.dataset.key) KEYS[button.dataset.key]();
         else if (button.dataset.deed) decide(button.dataset.deed);
-        else if ("close" in button.dataset) close();
+        else if ("close" in button.dataset) close(true);
         else if ("resend" in button.dataset) resend();
-        else show(current());
+        else {
+            dropDraft();
+            show(current());
+        }
+    });
+
+    pane.addEventListener("input", (event) => {
+        const typed = event.target.closest("form.bjz-desk-form[data-form]");
+        if (typed) keepDraft(typed);
     });
 
     pane.addEventListener("submit", (event) => {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from apps.articles.models import Article, PendingArticle
@@ -63,3 +66,35 @@ def test_the_desk_sends_the_same_again_on_the_new_version(page: Page) -> None:  
 
     expect(page.get_by_role("heading", name="Nothing waits for review")).to_be_visible()
     assert Article.objects.get().title == "Pereira knocks him out in Rio"
+
+
+def test_what_was_typed_at_the_desk_outlives_moving_on_a_refusal_and_a_reload(page: Page) -> None:  # noqa: F811
+    first, second = PendingArticleFactory(title="Pereira wins in Rio"), PendingArticleFactory(title="Zhang wins")
+    words = "Pereira knocks him out in Rio"
+    typed = page.locator("[data-form='edit'] textarea[name=title]")
+    page.goto(f"/admin/articles/pendingarticle/desk/?piece={first.pk}")
+    page.wait_for_selector(f"[data-shown='{first.pk}']")
+    page.keyboard.press("e")
+    typed.fill(words)
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.wait_for_selector(f"[data-shown='{second.pk}']")
+    expect(typed).to_be_hidden()
+    page.keyboard.press("k")
+    page.wait_for_selector(f"[data-shown='{first.pk}']")
+    expect(typed).to_have_value(words)
+
+    soon = timezone.now() + timedelta(minutes=10)
+    PendingArticle.objects.filter(pk=first.pk).update(claimed_by_id=1, claimed_by_label="mei", claimed_until=soon)
+    page.click("[data-form='edit'] button[data-deed='approve']")
+    expect(page.get_by_role("button", name="Take over")).to_be_visible()
+    expect(typed).to_have_value(words)
+
+    page.reload()
+    page.wait_for_selector(f"[data-shown='{first.pk}']")
+    expect(typed).to_have_value(words)
+    page.get_by_role("button", name="Cancel").locator("visible=true").click()
+    page.reload()
+    page.wait_for_selector(f"[data-shown='{first.pk}']")
+    expect(typed).to_be_hidden()
+    assert Article.objects.count() == 0

@@ -64,6 +64,10 @@ def _is_claimed(piece: PendingArticle) -> bool:
     return piece.is_pending and bool(piece.claimant(timezone.now()))
 
 
+def _is_marked(piece: PendingArticle) -> bool:
+    return piece.changed_after_review_at is not None
+
+
 def _after_review(piece: PendingArticle, revision: PendingRevision) -> SafeString | str:
     later = piece.reviewed_at is not None and revision.created_at > piece.reviewed_at
     return chip(_("changed after review"), "warning") if later else ""
@@ -102,7 +106,7 @@ class PendingArticleAdmin(DeskViews, KeysetAdmin):
     search_help_text = _("Title")
     actions = ("approve_selected", "reject_selected")
     actions_row = ("approve", "reject")
-    actions_detail = ("approve", "edit_and_approve", "reject", "claim", "release")
+    actions_detail = ("approve", "edit_and_approve", "reject", "claim", "release", "see_change")
     fields = (
         "title", "state", "summary", "names_shown", "text", "original", "source_name", "dated", "arrived",
         "headlines", "cover_url", "video_url", "decision", "published", "received",
@@ -174,6 +178,18 @@ class PendingArticleAdmin(DeskViews, KeysetAdmin):
     def release(self, request: HttpRequest, obj: Any, form: Any) -> Any:
         services.release(obj.pk, actor=Actor.of_user(request.user))
         return _("The piece is free again.")
+
+    @dialog_action(
+        description=_("Change seen"),
+        permission=REVIEW,
+        form=VersionForm,
+        icon="visibility",
+        confirm=_("The mark goes; all headlines stay on this page. To follow the source, correct the article."),
+        applies=_is_marked,
+    )
+    def see_change(self, request: HttpRequest, obj: Any, form: Any) -> Any:
+        services.see_change(obj.pk, actor=Actor.of_user(request.user), expected_version=form.cleaned_data["version"])
+        return _("The change has been seen.")
 
     @dialog_action(
         description=_("Reject"),

@@ -1,5 +1,6 @@
 """The verbs of the articles app: sources, ingest runs, storing of items, review."""
 
+from apps.articles.services.changes import see_change
 from apps.articles.services.claims import claim, release
 from apps.articles.services.dead import dead_items, discard_dead, replay_dead
 from apps.articles.services.ingest import (
@@ -93,6 +94,7 @@ __all__ = [
     "reschedule",
     "resolve_takedown",
     "retract",
+    "see_change",
     "store_items",
     "stories_of",
     "suggest",

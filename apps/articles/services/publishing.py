@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.articles.cache import forget_public_list
 from apps.articles.errors import WrongState
 from apps.articles.models import Article, ArticleRevision, PendingArticle, ReviewStep
+from apps.articles.services.changes import clear_mark, locked_piece_of
 from apps.articles.services.finding import rewrite_title_keys, write_new_title_keys
 from apps.articles.services.mentions import publish_mentions
 from apps.articles.services.planning import queue_publication
@@ -191,6 +192,7 @@ def correct(
 ) -> Article:
     """Change the words of a published article and tell readers why.  What stood there is kept as a revision."""
     words, notice = edits.checked(), checked_notice(notice)
+    piece = locked_piece_of(article_id)
     article = locked_article(article_id, expected_version)
     _require(article, Article.Status.PUBLISHED)
     title = article.title if words.title is None else words.title
@@ -205,6 +207,9 @@ def correct(
         notice=notice,
         actor_label=actor.label[:LABEL_LENGTH],
     )
+    if piece is not None:
+        # What the source had changed has its answer.
+        clear_mark(piece, actor=actor)
     return _change(
         article,
         actor,

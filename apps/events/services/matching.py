@@ -64,8 +64,8 @@ def look_up(athletes: Iterable[tuple[str, str]], bouts: Iterable[Bout], *, sourc
 
 
 def match_names(athletes: Athletes, bouts: Iterable[Bout], known: Known = BY_NAME_ONLY) -> Bout | None:
-    """The one bout of a card in which these two stand; None when there are more."""
-    found = [bout for bout in bouts if corners_of(bout, athletes, known) is not None]
+    """The one bout of a card in which these two stand; None when there are more.  A voided double is none."""
+    found = [bout for bout in bouts if not bout.is_void and corners_of(bout, athletes, known) is not None]
     return found[0] if len(found) == 1 else None
 
 
