@@ -171,6 +171,36 @@ def test_image_does_not_run_as_root_and_copies_what_exists() -> None:
             assert (ROOT / source).exists(), source
 
 
+def test_commands_of_the_product_that_the_image_is_built_with_end_well() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    steps = re.findall(r"(?m)^RUN .*$", lines)
+    found = [one for step in steps for one in re.findall(r"((?:[A-Z_]+=\S+ +)*)python (manage\.py [^&|;]+)", step)]
+
+    for assignments, command in found:
+        ended = subprocess.run(
+            [sys.executable, *command.split()],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **dict(one.split("=", 1) for one in assignments.split())},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+
+
+def test_told_way_to_try_the_containers_needs_no_certificate() -> None:
+    """Nothing in compose.yaml speaks TLS, so an environment that demands HTTPS would lead every browser nowhere."""
+    told = (ROOT / "README.md").read_text(encoding="utf-8"), (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    calls = [call for text in told for call in re.findall(r"(\S*)\sdocker compose -f deploy/compose.yaml", text)]
+
+    assert len(calls) >= 3
+    for prefix in calls:
+        chosen = re.search(r"BAJIAOZHI_ENV=([a-z]+)", prefix)
+        assert chosen is not None, prefix
+        assert _assignments(DEPLOY / "env" / f"{chosen[1]}.env")["SECURE_COOKIES"] == "0"
+
+
 # --- lock files -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-test.lock"])
 def test_lock_files_name_no_index_and_no_path(name: str) -> None:
