@@ -248,3 +248,27 @@ def test_a_run_far_beyond_its_limit_is_marked_and_still_blocks() -> None:
     assert (state(execution), execution.reason) == ("running", "overdue")
     with pytest.raises(services.schedules.AlreadyRunning):
         services.trigger(execution.schedule_id, actor=SYSTEM)
+
+
+@pytest.mark.parametrize("task_is_known", [True, False])
+def test_an_execution_that_ends_while_we_ask_keeps_what_its_end_said(
+    monkeypatch: pytest.MonkeyPatch, task_is_known: bool
+) -> None:
+    """The hub's row was read as running and far beyond its limit; then the recorder told the end."""
+    execution = old_run()
+    Task.objects.update(status=TaskStatus.RUNNING, attempts=1, started_at=NOON, progress=40)
+    if not task_is_known:
+        Task.objects.all().delete()
+    locking = watch.locked_executions
+
+    def told_just_before(task_ids: Any) -> Any:
+        on_started([started(execution)])
+        on_finished([finished(execution)])
+        return locking(task_ids)
+
+    monkeypatch.setattr(watch, "locked_executions", told_just_before)
+
+    assert watch.follow_hub(now=NOON + timedelta(hours=2)) == 0
+
+    assert (state(execution), execution.reason, execution.progress) == ("success", "", 100)
+    assert ScheduledTask.objects.get().total_executions == 1

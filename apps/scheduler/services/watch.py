@@ -40,6 +40,9 @@ def follow_hub(*, now: datetime) -> int:
         executions = locked_executions(task_ids)
         schedules = locked_schedules(executions.values())
         for task_id, execution in executions.items():
+            if execution.is_finished:
+                # The recorder told its end while we asked; what we read before is stale.
+                continue
             before = execution.state
             task = tasks.get(task_id)
             if task is None:
