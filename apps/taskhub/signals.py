@@ -30,12 +30,26 @@ PATIENCE_SECONDS = 20.0
 def held_attempts() -> list[tuple[str, int]]:
     """Attempts that this process has received and not finished, whether a child already runs them or not."""
     # Here, because every process imports this module and only workers need Celery's worker.
-    from celery.worker import state
-
     from apps.taskhub.hub_task.worker_request import HubRequest
 
-    requests = list(state.requests.values())
-    return [(one.hub["id"], one.hub["attempt"]) for one in requests if isinstance(one, HubRequest) and one.hub]
+    return [(one.hub["id"], one.hub["attempt"]) for one in _requests() if isinstance(one, HubRequest) and one.hub]
+
+
+def _requests() -> set[Any]:
+    """Requests in hand.  Those that a child runs stand in both sets, but in the second only while Celery forgets what a
+    lost broker had given it.
+
+    Not ``state.requests``: that is keyed by task id, so when a second delivery is dropped at the fence Celery takes the
+    entry of the running one out of it.
+    """
+    from celery.worker import state
+
+    while True:
+        try:
+            return {*state.reserved_requests, *state.active_requests}
+        except RuntimeError:
+            # The main thread changed a set in between; they hold a few dozen, and the next look succeeds.
+            continue
 
 
 class WorkerPulse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from celery.worker import state
@@ -64,12 +63,79 @@ def test_processes_are_forgotten_after_a_week():
     assert WorkerProcess.objects.get() == kept
 
 
-def test_held_attempts_are_those_of_hub_tasks(monkeypatch):
-    hub_request = HubRequest.__new__(HubRequest)
-    hub_request._request_dict = {"hub": {"id": "a" * 32, "attempt": 3}}
-    monkeypatch.setattr(state, "requests", {"a": hub_request, "b": SimpleNamespace()})
+@pytest.fixture
+def received():
+    """``received("a" * 32, 3)``: a request of the hub that Celery has just taken in, as the worker's strategy does."""
+    state.reset_state()
 
-    assert signals.held_attempts() == [("a" * 32, 3)]
+    def make(task_id: str, attempt: int) -> HubRequest:
+        request = HubRequest.__new__(HubRequest)
+        request.id, request.name = task_id, "tests.add"
+        request._request_dict = {"hub": {"id": task_id, "attempt": attempt}}
+        state.task_reserved(request)
+        return request
+
+    yield make
+    state.reset_state()
+
+
+class OtherRequest:
+    """Of a task that is none of the hub's."""
+
+    id = name = "other"
+
+
+def test_held_attempts_are_those_of_hub_tasks(received):
+    waiting, running = received("a" * 32, 3), received("b" * 32, 1)
+    state.task_accepted(running)
+    state.task_reserved(other := OtherRequest())
+
+    assert sorted(signals.held_attempts()) == [("a" * 32, 3), ("b" * 32, 1)]
+
+    for one in (waiting, running, other):
+        state.task_ready(one)
+    assert signals.held_attempts() == []
+
+
+def test_attempt_stays_held_when_a_second_delivery_of_it_is_dropped(received):
+    running = received("a" * 32, 1)
+    state.task_accepted(running)
+    duplicate = received("a" * 32, 1)
+    state.task_accepted(duplicate)
+
+    state.task_ready(duplicate, successful=True)
+
+    assert signals.held_attempts() == [("a" * 32, 1)]
+    state.task_ready(running, successful=True)
+    assert signals.held_attempts() == []
+
+
+def test_attempt_stays_held_while_celery_forgets_what_a_lost_broker_had_given_it(received):
+    running = received("a" * 32, 1)
+    state.task_accepted(running)
+
+    # What Consumer.on_close does before it puts the active ones back.
+    state.reserved_requests.clear()
+
+    assert signals.held_attempts() == [("a" * 32, 1)]
+
+
+def test_heartbeat_looks_again_when_the_requests_change_under_it(received, monkeypatch):
+    running = received("a" * 32, 1)
+    looks = []
+
+    class Changing:
+        def __iter__(self):
+            looks.append(1)
+            if len(looks) == 1:
+                raise RuntimeError("Set changed size during iteration")
+            yield running
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state, "reserved_requests", Changing())
+        held = signals.held_attempts()
+
+    assert (held, len(looks)) == ([("a" * 32, 1)], 2)
 
 
 @pytest.mark.django_db(transaction=True)
