@@ -105,5 +105,6 @@ MESSAGES: dict[str, str] = {
     "task_publish_failed": "任务消息未能发布，由 beat 稍后补发",
     "taskhub_epoch_changed": "Redis 数据已更换，重新发布未完成的任务",
     "taskhub_orphans_not_checked": "无法检查丢失的任务",
+    "taskhub_recorder_behind": "消费进程落后太多，暂不判断任务是否丢失",
     "worker_heartbeat_failed": "工作进程心跳写入失败",
 }

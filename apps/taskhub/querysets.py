@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from apps.taskhub.enums import TaskStatus
@@ -46,6 +47,7 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
 
 
 class WorkerProcessQuerySet(models.QuerySet["WorkerProcess"]):
-    def alive(self, since: datetime) -> Self:
-        """Processes that spoke after ``since`` and did not say goodbye."""
+    def alive(self, since: datetime | Combinable) -> Self:
+        """Processes that spoke after ``since`` and did not say goodbye.  They stamp with the database's clock, so
+        ``Now() - …`` judges them whatever the clock of this host says."""
         return self.filter(heartbeat_at__gte=since, stopped_at__isnull=True)

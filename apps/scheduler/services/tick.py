@@ -60,7 +60,8 @@ def duties() -> list[Duty]:
         Duty("publish_due", 0, lambda now: taskhub.publish_due(now) > 0),
         Duty("republish_unpublished", 2, lambda now: taskhub.republish_unpublished(now) > 0),
         Duty("check_epoch", 5, lambda now: taskhub.check_epoch(now) > 0),
-        Duty("recover_orphans", 10, lambda now: taskhub.recover_orphans(now) > 0),
+        # By the database's clock, which stamps the heartbeats.  Often enough for its two looks within a minute.
+        Duty("recover_orphans", 5, lambda _now: taskhub.recover_orphans() > 0),
         Duty("follow_hub", 10, _follow_hub),
     ]
 

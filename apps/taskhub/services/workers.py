@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from apps.core.time_limits import time_limit
 from apps.taskhub.enums import DEFAULT_WORKER
 from apps.taskhub.models import Worker, WorkerProcess
 
 INTERVAL_SECONDS = 10.0
-# Four missed beats.  What a process held is then given back, so it must not be a mere hiccup.
+# Four missed beats.  What a process held is then given back, so it must not be a mere hiccup (services.recovery).
 DEAD_AFTER = timedelta(seconds=45)
 # Rows of processes that ended are history for a week.
 FORGET_AFTER = timedelta(days=7)
@@ -36,8 +38,8 @@ class ProcessReport:
 
 @transaction.atomic
 def report_process(report: ProcessReport, *, now: datetime | None = None) -> None:
-    """Write the heartbeat of a process and of its worker group."""
-    moment = now or datetime.now(UTC)
+    """Write the heartbeat of a process and of its worker group, stamped by the database: hosts' clocks differ."""
+    moment: Any = now or Now()
     targeted = connection.features.supports_update_conflicts_with_target
     WorkerProcess.objects.bulk_create(
         [
