@@ -93,6 +93,7 @@ MESSAGES: dict[str, str] = {
     # task hub
     "task_attempt_failed": "任务的一次尝试失败",
     "task_attempt_lost": "任务的一次尝试丢失，将重新执行",
+    "task_cancel_flag_left": "取消未成功，但 Redis 中的取消标记未能清除",
     "task_cancel_not_known": "无法得知任务是否已取消",
     "task_duplicate_dropped": "重复送达的任务已丢弃",
     "task_duplicate_not_said": "重复送达未能写入消息流",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+
 import orjson
 import pytest
+from django.db import connection
 
 from apps.audit.testing import recorded
 from apps.core import redis as core_redis
@@ -12,11 +16,12 @@ from apps.core.errors import RedisUnavailable
 from apps.taskhub.enums import DeadReason, TaskStatus
 from apps.taskhub.errors import TaskAlreadyFinished, TaskNotFinished, TaskNotFound, UnknownTask
 from apps.taskhub.hub_task import live
+from apps.taskhub.hub_task.execution import Outcome, finished_event
 from apps.taskhub.models import Task
-from apps.taskhub.services import cancel_task, enqueue, retry_task
+from apps.taskhub.services import cancel_task, enqueue, operate, retry_task
 from apps.taskhub.testing import record_waiting, run_queued, run_task
 from tests.factories.taskhub import TaskFactory
-from tests.taskhub.names import ADD, OBEY, REFUSE
+from tests.taskhub.names import ADD, OBEY, REFUSE, TRY
 
 OPERATOR = Actor(ActorKind.USER, "5", "operator")
 
@@ -147,3 +152,99 @@ def test_cancelled_task_may_be_retried(calls):
 
     task = Task.objects.get()
     assert (task.status, task.attempts, len(calls)) == (TaskStatus.SUCCESS, 2, 1)
+
+
+@pytest.mark.django_db
+def test_task_that_was_cancelled_while_it_ran_may_be_retried(calls):
+    task = Task.objects.get(task_id=enqueue(OBEY))
+    live.take_start(task.task_id, 1, at=live.now_micros(), worker="w", running_seconds=60)
+    record_waiting()
+    cancel_task(task.task_id, actor=OPERATOR)
+    live.say_finished(finished_event(task.task_id, 1, Outcome(TaskStatus.DEAD, DeadReason.CANCELLED), None, "w"))
+    record_waiting()
+
+    retry_task(task.task_id, actor=OPERATOR)
+    run_queued()
+
+    task.refresh_from_db()
+    assert (task.status, task.attempts, calls) == (TaskStatus.SUCCESS, 2, ["not stopped"])
+
+
+@pytest.mark.django_db
+def test_cancelled_run_that_fails_gets_no_further_attempt():
+    task = Task.objects.get(task_id=enqueue(TRY, fail_times=1))
+    live.take_start(task.task_id, 1, at=live.now_micros(), worker="w", running_seconds=60)
+    record_waiting()
+    cancel_task(task.task_id, actor=OPERATOR)
+    failed = Outcome(TaskStatus.FAIL, retry_at=live.now_micros() / 1e6)
+    live.say_finished(finished_event(task.task_id, 1, failed, None, "w"))
+    record_waiting()
+
+    task.refresh_from_db()
+    assert (task.status, task.dead_reason, task.send_at) == (TaskStatus.DEAD, DeadReason.CANCELLED, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_cancellations_at_once_leave_the_task_cancelled(calls, monkeypatch):
+    task = Task.objects.get(task_id=enqueue(ADD, left=1))
+    together, ask = threading.Barrier(2), live.states
+
+    def states(task_ids):
+        """Both have set the flag, if they can get so far; then one of them is first."""
+        with suppress(threading.BrokenBarrierError):
+            together.wait(timeout=0.5)
+        return ask(task_ids)
+
+    monkeypatch.setattr(live, "states", states)
+    outcomes: list[str] = []
+
+    def cancel():
+        try:
+            outcomes.append(cancel_task(task.task_id, actor=OPERATOR, reason="both").dead_reason)
+        except TaskAlreadyFinished:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=cancel) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+    assert sorted(outcomes) == ["cancelled", "refused"]
+    assert [action for action, _id, _reason in events()] == ["cancelled"]
+    run_task(task)
+    record_waiting()
+    assert calls == []
+    assert Task.objects.get().dead_reason == DeadReason.CANCELLED
+
+
+@pytest.mark.django_db
+def test_cancellation_that_fails_leaves_no_flag(calls, monkeypatch):
+    task = Task.objects.get(task_id=enqueue(ADD, left=1))
+    monkeypatch.setattr(operate, "record", fail)
+
+    with pytest.raises(RuntimeError):
+        cancel_task(task.task_id, actor=OPERATOR)
+
+    task.refresh_from_db()
+    assert (task.status, task.cancel_requested_at) == (TaskStatus.PENDING, None)
+    run_queued()
+    assert len(calls) == 1
+
+
+@pytest.mark.django_db
+def test_cancellation_that_fails_leaves_an_earlier_one_alone(monkeypatch):
+    task = TaskFactory(name=OBEY, status=TaskStatus.RUNNING, attempts=1)
+    cancel_task(task.task_id, actor=OPERATOR)
+    monkeypatch.setattr(operate, "record", fail)
+
+    with pytest.raises(RuntimeError):
+        cancel_task(task.task_id, actor=OPERATOR)
+
+    assert live.is_cancelled(task.task_id, 1)
+
+
+def fail(*_args, **_options):
+    raise RuntimeError("the audit log refuses")

@@ -138,8 +138,11 @@ def taken_fences(attempts: list[tuple[str, int]]) -> set[tuple[str, int]]:
 
 
 def set_cancel_flag(task_id: str, *, up_to_attempt: int) -> None:
-    """From now on no attempt up to this one starts, and a running one sees ``is_cancelled()``.  A retry that a person
-    asks for later has a higher number.  Raises redis.RedisError."""
+    """From now on no attempt up to this one starts, and a running one up to it sees ``is_cancelled()``.
+
+    Later ones are not meant: name the attempt that runs or, when none does, the one that waits; then a retry that a
+    person asks for afterwards starts.  Raises redis.RedisError.
+    """
     _connection(os.getpid()).set(keys.task_cancel(task_id), up_to_attempt, ex=CANCEL_SECONDS)
 
 

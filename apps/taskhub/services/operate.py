@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import redis
+import structlog
 from django.db import transaction
 
 from apps.audit.enums import Action
@@ -21,6 +22,8 @@ from apps.taskhub.models import Task
 from apps.taskhub.services.dispatch import message_of
 from apps.taskhub.services.enqueue import UNPUBLISHED_AFTER
 from apps.taskhub.services.recording import record_events
+
+log = structlog.get_logger(__name__)
 
 
 @transaction.atomic
@@ -64,45 +67,56 @@ _RETRIED = [
 ]
 
 
+@transaction.atomic
 def cancel_task(task_id: str, *, actor: Actor, reason: str = "") -> Task:
     """Cancel a task: one that waits is dead at once and never starts; one that runs is asked to stop
     (``current_run.is_cancelled()``) and gets no further attempt.  Nobody is killed.
 
-    The flag in Redis is set first, so that no worker starts the task between our look and our commit.
+    The flag in Redis is set before the row is written, so that no worker starts the task between our look and our
+    commit; and under the row's lock, so that two cancellations don't take it from each other.
     Raises TaskNotFound, TaskAlreadyFinished, RedisUnavailable (then nothing is cancelled).
     """
-    task = Task.objects.filter(task_id=task_id).first()
-    if task is None:
-        raise TaskNotFound
-    if task.is_final:
-        raise TaskAlreadyFinished
-    try:
-        live.set_cancel_flag(task_id, up_to_attempt=task.next_attempt)
-        state = live.states([task_id]).get(task_id)
-    except redis.RedisError as error:
-        raise RedisUnavailable from error
-    try:
-        return _cancel(task_id, state, actor=actor, reason=reason)
-    except Exception:
-        live.drop_cancel_flag(task_id)
-        raise
-
-
-@transaction.atomic
-def _cancel(task_id: str, state: live.LiveState | None, *, actor: Actor, reason: str) -> Task:
     task = _locked(task_id)
     if task.is_final:
         raise TaskAlreadyFinished
+    asked_before = task.cancel_requested_at is not None
+    try:
+        return _cancel(task, begun=_keep_from_starting(task), actor=actor, reason=reason)
+    except Exception:
+        if not asked_before:
+            _drop_flag(task_id)
+        raise
+
+
+def _keep_from_starting(task: Task) -> bool:
+    """Set the flag.  True: the attempt had begun before, though the row does not say so yet."""
+    # A running attempt is the last one that is meant: the next number belongs to a retry that a person asks for.
+    last = task.attempts if task.status == TaskStatus.RUNNING else task.next_attempt
+    try:
+        live.set_cancel_flag(task.task_id, up_to_attempt=last)
+        state = live.states([task.task_id]).get(task.task_id)
+    except redis.RedisError as error:
+        raise RedisUnavailable from error
+    return state is not None and state.rank > task.state_rank
+
+
+def _cancel(task: Task, *, begun: bool, actor: Actor, reason: str) -> Task:
     before = snapshot(task)
     task.cancel_requested_at = datetime.now(UTC)
     task.save(update_fields=["cancel_requested_at"])
-    begun = state is not None and state.rank > task.state_rank
     if task.status != TaskStatus.RUNNING and not begun:
         outcome = Outcome(TaskStatus.DEAD, DeadReason.CANCELLED, reason)
-        record_events([finished_event(task_id, task.next_attempt, outcome, None, "")])
+        record_events([finished_event(task.task_id, task.next_attempt, outcome, None, "")])
         task.refresh_from_db()
     record(Action.CANCELLED, task, actor=actor, old=before, new=snapshot(task), reason=reason)
     return task
+
+
+def _drop_flag(task_id: str) -> None:
+    try:
+        live.drop_cancel_flag(task_id)
+    except redis.RedisError as error:
+        log.warning("task_cancel_flag_left", task_id=task_id, error=str(error))
 
 
 def _locked(task_id: str) -> Task:
