@@ -109,7 +109,9 @@ class Env(BaseSettings):
     redis_pool_min_idle: int = Field(5, ge=0, le=1000, description="Redis connections opened ahead")
     worker_concurrency: int = Field(10, ge=1, le=1000, description="Tasks one worker runs at the same time")
     task_max_retries: int = Field(5, ge=0, le=100, description="Retries of a queue task")
-    task_time_limit_seconds: int = Field(600, ge=1, le=86_400, description="Soft time limit of a queue task")
+    task_time_limit_seconds: int = Field(
+        600, ge=1, le=6_570, description="Soft time limit of a queue task whose type states none"
+    )
     web_threads: int = Field(8, ge=1, le=256, description="Request threads per web process")
 
     # --- rate limits: a number per s, min, hour or day, or "off" ------------------------------------------------

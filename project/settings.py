@@ -260,8 +260,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Whoever lost its worker is sent again by the hub, which counts it; Celery would redeliver for ever.
 CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_TASK_RETRY_ON_WORKER_LOST = False
-# Every hub task states its own limits; these hold for anything else that a worker might run.
-CELERY_TASK_SOFT_TIME_LIMIT = env.task_time_limit_seconds
+# Of hub tasks that state none; Celery's two hold for anything else that a worker might run.
+TASK_TIME_LIMIT_SECONDS = CELERY_TASK_SOFT_TIME_LIMIT = env.task_time_limit_seconds
 CELERY_TASK_TIME_LIMIT = env.task_time_limit_seconds + 30
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Two hours: longer than any hard limit (definition.MAX_HARD_LIMIT_SECONDS), so that a running task is not handed

@@ -84,7 +84,6 @@ def take_cards(*, url: str) -> dict[str, int]:
     name=IMPORT_FILES,
     queue=Queue.LOW,
     label=_("Import files"),
-    soft_limit_seconds=540,
     retry=RetryPolicy(max_retries=2),
 )
 def import_files(*, run_id: int) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from apps.taskhub.hub_task import Queue, RetryPolicy, current_run, hub_task
     name=IMPORT_LIST,
     queue=Queue.LOW,
     label=_("Import a list of names"),
-    soft_limit_seconds=300,
     retry=RetryPolicy(max_retries=2),
 )
 def import_list(*, run_id: int) -> dict[str, Any]:

@@ -119,7 +119,6 @@ def _day(name: str, value: str) -> date | None:
     name=SIM_STATUS_SYNC,
     queue=Queue.DEFAULT,
     label=gettext_lazy("Ask for the state of SIM cards"),
-    soft_limit_seconds=300,
     retry=RetryPolicy(max_retries=5, base_seconds=5),
 )
 def sim_status_sync(*, iccids: list[str], force_sync: bool = False, request_id: str = "") -> dict[str, Any]:

@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
     name=FORGET_OLD_SIGN_INS,
     queue=Queue.LOW,
     label=_("Forget old sign-ins"),
-    soft_limit_seconds=300,
     retry=RetryPolicy(max_retries=3),
 )
 def forget_old_sign_ins() -> dict[str, int]:
@@ -96,7 +95,6 @@ def _deliver(letter: mail.Letter, holder: str) -> smtp.Delivery:
     name=FORGET_OLD_EMAILS,
     queue=Queue.LOW,
     label=_("Forget old e-mails"),
-    soft_limit_seconds=300,
     retry=RetryPolicy(max_retries=3),
 )
 def forget_old_emails() -> dict[str, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from apps.taskhub.hub_task.definition import MAX_HARD_LIMIT_SECONDS
 from project.env import Env, explain
 
 PROGRAMS = Path(sys.executable).parent
@@ -104,6 +105,14 @@ def test_missing_and_wrong_values_are_named_together(monkeypatch: pytest.MonkeyP
 
     assert "missing settings: SECRET_KEY, DATABASE_URL; wrong settings: DB_POOL_MAX_OPEN" in sentence
     assert "缺少环境变量 SECRET_KEY, DATABASE_URL；环境变量的值有误：DB_POOL_MAX_OPEN" in sentence
+
+
+def test_a_time_limit_that_no_task_may_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = MAX_HARD_LIMIT_SECONDS - 30
+
+    assert "wrong settings: TASK_TIME_LIMIT_SECONDS" in _explain(monkeypatch, TASK_TIME_LIMIT_SECONDS=str(longest + 1))
+    monkeypatch.setenv("TASK_TIME_LIMIT_SECONDS", str(longest))
+    assert Env().task_time_limit_seconds == longest
 
 
 def test_defaults_are_the_customers_figures(monkeypatch: pytest.MonkeyPatch) -> None:

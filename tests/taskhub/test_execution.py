@@ -11,15 +11,28 @@ from apps.core import context
 from apps.core import redis as core_redis
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Unavailable
+from apps.events.task_names import IMPORT_FILES
+from apps.fighters.task_names import IMPORT_LIST
+from apps.orders.task_names import SIM_STATUS_SYNC
 from apps.taskhub.enums import DeadReason, TaskStatus
 from apps.taskhub.errors import BadDeclaration
-from apps.taskhub.hub_task import RetryPolicy, current_run, definition_of, definitions, execution, hub_task, live
+from apps.taskhub.hub_task import (
+    RetryPolicy,
+    current_run,
+    definition_of,
+    definitions,
+    execution,
+    forget,
+    hub_task,
+    live,
+)
 from apps.taskhub.hub_task.broker import headers_of
 from apps.taskhub.hub_task.execution import execute
 from apps.taskhub.models import Task, TaskAttempt
 from apps.taskhub.services import EnqueueOptions, enqueue
 from apps.taskhub.services.dispatch import message_of
 from apps.taskhub.testing import record_waiting, run_queued, run_task
+from apps.users.task_names import FORGET_OLD_EMAILS, FORGET_OLD_SIGN_INS
 from tests.taskhub.names import ADD, BREAK, OBEY, REFUSE, SLOW, TRY
 
 pytestmark = pytest.mark.django_db
@@ -278,22 +291,35 @@ def test_back_off_doubles_up_to_its_cap(failed_attempt, longest):
     [
         {"name": "no_dot", "soft_limit_seconds": 5},
         {"name": "taskhub_tests.no_limit", "soft_limit_seconds": 0},
-        {"name": "taskhub_tests.no_limit", "soft_limit_seconds": None},
         {"name": "taskhub_tests.no_grace", "soft_limit_seconds": 5, "grace_seconds": 0},
         {"name": "taskhub_tests.too_long", "soft_limit_seconds": 7_000},
         {"name": ADD, "soft_limit_seconds": 5},
     ],
 )
-def test_a_declaration_without_limits_or_with_a_taken_name_is_refused(options):
+def test_a_declaration_with_wrong_limits_or_a_taken_name_is_refused(options):
     def nothing() -> None: ...
 
     with pytest.raises(BadDeclaration):
         hub_task(**options)(nothing)
 
 
-def test_declaration_without_a_soft_limit_is_no_call():
-    with pytest.raises(TypeError):
-        hub_task(name="taskhub_tests.no_limit")
+def test_declaration_without_a_soft_limit_takes_that_of_the_settings(settings):
+    settings.TASK_TIME_LIMIT_SECONDS = 77
+
+    @hub_task(name="taskhub_tests.no_limit")
+    def nothing() -> None: ...
+
+    try:
+        task = Task.objects.get(task_id=enqueue("taskhub_tests.no_limit"))
+    finally:
+        forget("taskhub_tests.no_limit")
+    assert (task.soft_limit_seconds, task.grace_seconds) == (77, 30)
+    assert headers_of(message_of(task))["timelimit"] == [107, 77]
+
+
+@pytest.mark.parametrize("name", [IMPORT_FILES, IMPORT_LIST, SIM_STATUS_SYNC, FORGET_OLD_EMAILS, FORGET_OLD_SIGN_INS])
+def test_tasks_without_a_reason_for_another_limit_have_that_of_the_settings(settings, name):
+    assert definition_of(name).soft_limit_seconds == settings.TASK_TIME_LIMIT_SECONDS == 600
 
 
 def test_positional_arguments_are_refused():

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from celery import current_app, shared_task
+from django.conf import settings
 from django.utils.functional import Promise
 
 from apps.taskhub.enums import Queue
@@ -32,7 +33,7 @@ _definitions: dict[str, TaskDefinition] = {}
 def hub_task(
     *,
     name: str,
-    soft_limit_seconds: int,
+    soft_limit_seconds: int | None = None,
     queue: Queue = Queue.DEFAULT,
     label: str | Promise = "",
     grace_seconds: int = 30,
@@ -40,7 +41,8 @@ def hub_task(
 ) -> Callable[[F], F]:
     """Declare a task.  The function itself stays as it is and can be called directly.
 
-    Raises BadDeclaration for a name that is taken, limits that are missing or too long, positional arguments.
+    ``soft_limit_seconds`` None means settings.TASK_TIME_LIMIT_SECONDS (decisions 15, 36).  Raises BadDeclaration for a
+    name that is taken, limits that are too short or too long, positional arguments.
     """
 
     def declare(function: F) -> F:
@@ -49,7 +51,7 @@ def hub_task(
             function=function,
             queue=queue,
             label=label or name,
-            soft_limit_seconds=soft_limit_seconds,
+            soft_limit_seconds=settings.TASK_TIME_LIMIT_SECONDS if soft_limit_seconds is None else soft_limit_seconds,
             grace_seconds=grace_seconds,
             retry=retry or RetryPolicy(),
         )
