@@ -29,6 +29,7 @@ from apps.core.local_services import (
     end_left_over,
 )
 from apps.core.local_services.processes import wait_until
+from project.local_demo import VARIABLE, DemoPassword
 from project.local_environment import kept_secret, local_folder, local_servers_wanted, product_environment
 from project.local_prepared import PreparedMark
 
@@ -37,7 +38,6 @@ PROBE_SECONDS = 2.0
 # How long a second start waits for a first one that is just stopping.
 STOPPING_SECONDS = 30.0
 STOPPING = "stopping"
-DEMO_USER = "demo"
 
 # Below this a machine gets smaller pools, else ten workers and 25 connections push it into its knees.
 SMALL_CPUS = 4
@@ -118,11 +118,12 @@ def _supervise(console: Console, places: Places, lock: DirectoryLock, address: A
     try:
         with supervisor:
             database = _start_servers(supervisor, console, places, environment)
-            _prepare(supervisor, places, database, environment["PUBLIC_URL"])
+            password = DemoPassword.of(places.root, environment)
+            _prepare(supervisor, places, database, password, environment["PUBLIC_URL"])
             supervisor.start(processes(address, environment))
             readiness = Readiness(supervisor, address, environment)
             supervisor.wait_ready(readiness.missing, seconds=READY_SECONDS)
-            console.plain(ready_line(address, Path(environment["DEMO_PASSWORD_FILE"])))
+            console.plain(password.ready_line(address.url))
             supervisor.watch()
     except Stopped:
         pass
@@ -184,10 +185,9 @@ def running_environment(places: Places, address: Address) -> dict[str, str]:
     """What every process of this run gets.  Values a person has set always win."""
     environment = product_environment()
     environment.setdefault("SECRET_KEY", kept_secret(places.root / "secret_key", length=48))
-    kept_secret(password_file := places.root / "demo_password", length=12)
     defaults = {
         "DEMO_CONTENT": "1",
-        "DEMO_PASSWORD_FILE": str(password_file),
+        VARIABLE: str(DemoPassword.of(places.root, environment).file),
         "PUBLIC_URL": address.url,
         # Who found us by another name or address finds the live process by it too.
         **({"LIVE_PORT": str(address.live_port)} if address.is_open_to_all else {"LIVE_URL": address.live_url}),
@@ -240,15 +240,18 @@ def _start_servers(
     return database
 
 
-def _prepare(supervisor: Supervisor, places: Places, database: PostgresServer | None, public_url: str) -> None:
+def _prepare(
+    supervisor: Supervisor, places: Places, database: PostgresServer | None, password: DemoPassword, public_url: str
+) -> None:
     """Tables and demo content; nothing when our own database already has them for this very code."""
-    step = ChildSpec("prepare", (sys.executable, "-m", "project.prepare"))
-    if database is None:
-        supervisor.run_once(step)
+    mark = None
+    if database is not None:
+        mark = PreparedMark(places.root / "prepared", database_url=database.url(), public_url=public_url)
+    if mark is not None and mark.is_current() and not password.is_missing:
         return
-    mark = PreparedMark(places.root / "prepared", database_url=database.url(), public_url=public_url)
-    if not mark.is_current():
-        supervisor.run_once(step)
+    supervisor.run_once(password.prepare_step())
+    password.keep()
+    if mark is not None:
         mark.write()
 
 
@@ -328,8 +331,3 @@ class Readiness:
             return False
         finally:
             connection.close()
-
-
-def ready_line(address: Address, password_file: Path) -> str:
-    password = password_file.read_text(encoding="ascii").strip()
-    return f"八角志已就绪 Bajiaozhi is ready: {address.url}/admin/  用户 user: {DEMO_USER}  密码 password: {password}"

@@ -12,14 +12,17 @@ import django
 from django.core.management import CommandError, call_command
 
 
-def main() -> None:
-    """Exits with one sentence when a server that was named does not answer, or a step refuses."""
+def main(arguments: list[str]) -> None:
+    """``--new-password``: a demo user who is there already gets the password of the file.
+
+    Exits with one sentence when a server that was named does not answer, or a step refuses.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     django.setup()
     _require_servers()
     try:
         call_command("migrate", interactive=False)
-        call_command("demo_user")
+        call_command("demo_user", renew_password="--new-password" in arguments)
         call_command("demo_content")
     except CommandError as error:
         sys.exit(str(error))
@@ -43,4 +46,4 @@ def _require_servers() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

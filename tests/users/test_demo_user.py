@@ -32,7 +32,8 @@ def test_demo_user_is_a_superuser_with_the_password_of_the_file(demo, user_event
     assert "quick-Horse" not in capsys.readouterr().out
 
 
-def test_second_time_changes_nothing(demo, user_events):
+def test_second_time_changes_nothing_even_if_the_word_no_longer_fits(demo, user_events):
+    """A person replaced it in the admin; the ready line of `make run` says so."""
     call_command("demo_user")
     before = User.objects.values().get()
     demo.write_text("another-Horse-78")
@@ -40,6 +41,29 @@ def test_second_time_changes_nothing(demo, user_events):
     call_command("demo_user")
 
     assert User.objects.values().get() == before
+    assert len(user_events()) == 1
+
+
+def test_new_word_is_given_to_the_demo_user_who_is_there(demo, user_events):
+    call_command("demo_user")
+    demo.write_text("another-Horse-78")
+
+    call_command("demo_user", renew_password=True)
+    call_command("demo_user", renew_password=True)
+
+    assert User.objects.get().check_password("another-Horse-78")
+    assert [event["action"] for event in user_events()] == ["created", "password_changed"]
+    assert user_events()[1]["actor_id"] == "command:demo_user"
+
+
+def test_word_that_is_no_password_is_refused_and_the_old_one_stays(demo, user_events):
+    call_command("demo_user")
+    demo.write_text("short")
+
+    with pytest.raises(CommandError, match=r"short|太短|过短"):
+        call_command("demo_user", renew_password=True)
+
+    assert User.objects.get().check_password("quick-Horse-77")
     assert len(user_events()) == 1
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 from django.conf import settings
+from django.contrib.auth.hashers import check_password
 from django.db import DatabaseError, connections, transaction
 
 from apps.core.actor import Actor
 from apps.users.models import User
-from apps.users.services.accounts import create_user, delete_user
+from apps.users.services.accounts import change_password, create_user, delete_user
 
 USERNAME = "demo"
 EMAIL = "demo@example.com"
@@ -31,6 +32,17 @@ def ensure_demo_user(password: str) -> User | None:
         return create_user(
             username=USERNAME, email=EMAIL, password=password, actor=ACTOR, is_superuser=True, is_demo=True
         )
+
+
+def renew_demo_password(password: str) -> bool:
+    """Give the demo users who are there this password, unless they have it.  True when one got it.
+
+    For a word that is new; one that a person replaced in the admin is theirs.  Raises Invalid.
+    """
+    others = [user.pk for user in User.objects.demo() if not check_password(password, user.password)]
+    for pk in others:
+        change_password(pk, password, actor=ACTOR)
+    return bool(others)
 
 
 def delete_demo_users() -> int:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.core.errors import AppError
-from apps.users.services.demo import USERNAME, delete_demo_users, ensure_demo_user
+from apps.users.services.demo import USERNAME, delete_demo_users, ensure_demo_user, renew_demo_password
 
 
 class Command(BaseCommand):
@@ -22,20 +22,25 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--delete", action="store_true", help="Delete the demo user instead")
+        parser.add_argument(
+            "--renew-password", action="store_true", help="Give one who is there the password of the file"
+        )
 
-    def handle(self, *args: Any, delete: bool = False, **options: Any) -> None:
+    def handle(self, *args: Any, delete: bool = False, renew_password: bool = False, **options: Any) -> None:
         if delete:
             self._delete()
             return
         if not settings.DEMO_CONTENT:
             raise CommandError("未开启演示内容，不创建演示用户。 No demo user without DEMO_CONTENT.")
+        password = self._password()
         try:
-            made = ensure_demo_user(self._password())
+            if ensure_demo_user(password) is not None:
+                self.stdout.write(f"已创建演示用户 {USERNAME}。 Demo user made.")
+            elif renew_password and renew_demo_password(password):
+                self.stdout.write(f"已为演示用户 {USERNAME} 设置新密码。 The demo user has a new password.")
         except AppError as error:
             details = "; ".join(str(item.detail) for item in error.errors)
             raise CommandError(f"演示用户未创建。 The demo user was not made: {error} {details}".strip()) from error
-        if made is not None:
-            self.stdout.write(f"已创建演示用户 {USERNAME}。 Demo user made.")
 
     def _delete(self) -> None:
         try:
