@@ -21,8 +21,11 @@ def local_servers_wanted(setting: str, environment: Mapping[str, str]) -> bool:
 
 
 def product_environment() -> dict[str, str]:
-    """Ours, without what would lead a PostgreSQL client elsewhere, and fit for plain HTTP on this machine."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    """Ours, fit for plain HTTP on this machine; without what would lead a client of our own PostgreSQL elsewhere."""
+    environment = dict(os.environ)
+    if local_servers_wanted("DATABASE_URL", environment):
+        # Of a server that a person named they are theirs: its password may come as PGPASSWORD.
+        environment = {key: value for key, value in environment.items() if not key.startswith("PG")}
     environment.setdefault("SECURE_COOKIES", "0")
     environment["PYTHONUNBUFFERED"] = "1"
     return environment

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from apps.core.local_services import Places
+from project.local_environment import product_environment
 from project.local_run import Address, running_environment
 
 
@@ -39,6 +40,23 @@ def test_open_to_all_every_name_and_address_of_this_machine_counts(places: Place
     # Each browser finds the live process on the host by which it found us.
     assert environment["LIVE_PORT"] == "8001"
     assert "LIVE_URL" not in environment
+
+
+@pytest.mark.parametrize(
+    ("database_url", "passed_on"),
+    [("postgres://bajiaozhi@db.example:5432/bajiaozhi", {"PGPASSWORD": "theirs", "PGSSLMODE": "require"}), ("", {})],
+)
+def test_words_for_a_postgresql_client_go_to_the_server_that_a_person_named(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, passed_on: dict[str, str]
+) -> None:
+    monkeypatch.setenv("LOCAL_SERVICES", "1")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("PGPASSWORD", "theirs")
+    monkeypatch.setenv("PGSSLMODE", "require")
+
+    environment = product_environment()
+
+    assert {key: value for key, value in environment.items() if key.startswith("PG")} == passed_on
 
 
 def test_what_a_person_has_set_wins(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
