@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from apps.articles.clients.parsers import parse
 from apps.articles.models import Article, PendingArticle, Source
 from apps.articles.services import approve, begin_run, record_fetched, store_items
 from apps.articles.services.ingest import Answer
 from apps.articles.services.pieces import Arrival
+from apps.articles.services.sources import queue_due_sources
+from apps.articles.task_names import POLL_SOURCE
 from apps.core.actor import SYSTEM
+from apps.taskhub.models import Task
+from apps.taskhub.services import publish_due
 from apps.taskhub.testing import queued
 
 pytestmark = pytest.mark.django_db
@@ -72,14 +78,34 @@ def test_nothing_of_it_is_there_without_demo_content(client: Client, settings: A
     assert Source.objects.count() == 0
 
 
-def test_the_command_makes_one_source_and_asks_for_its_first_poll(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_makes_one_source_and_asks_for_its_first_polls(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("demo_content")
     call_command("demo_content")
 
     source = Source.objects.get()
     assert (source.source_url, source.is_builtin) == ("http://127.0.0.1:8000/demo/feed.xml", True)
-    assert len(queued()) == 1
+    assert queued() == [(POLL_SOURCE, {"source_id": source.pk})] * 2
     assert capsys.readouterr().out.count("http://127.0.0.1:8000/demo/feed.xml") == 2
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_nobody_asks_before_the_web_process_listens_and_everybody_within_a_minute(
+    settings: Any, is_moved: bool
+) -> None:
+    """It starts after the command; a poll that finds nobody there would show a source in trouble."""
+    if is_moved:
+        call_command("demo_content")
+        Task.objects.all().delete()
+        settings.PUBLIC_URL = "http://127.0.0.1:8001"
+    began = timezone.now()
+
+    call_command("demo_content")
+
+    first, second = Task.objects.order_by("run_at")
+    assert began + timedelta(seconds=15) <= first.run_at < second.run_at <= began + timedelta(seconds=45)
+    assert publish_due(began + timedelta(seconds=14)) == 0
+    assert queue_due_sources(actor=SYSTEM, now=began + timedelta(seconds=59)) == 0
+    assert queue_due_sources(actor=SYSTEM, now=began + timedelta(seconds=65)) == 1
 
 
 def test_on_another_port_no_piece_comes_in_twice(client: Client, settings: Any) -> None:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import transaction
+from django.utils import timezone
 
 from apps.articles.enums import ParserKind
 from apps.articles.models import PendingArticle, Source
 from apps.articles.services.identity import url_hash
 from apps.articles.services.pieces import rekey_pieces
-from apps.articles.services.sources import create_source, request_fetch, update_source
+from apps.articles.services.sources import create_source, update_source
+from apps.articles.task_names import POLL_SOURCE
 from apps.core.actor import Actor
 from apps.core.db import locked
+from apps.taskhub.services import EnqueueOptions, enqueue
 
 ACTOR = Actor.command("demo_content")
 NAME = "Bajiaozhi demo 八角志演示"
 FEED_PATH = "/demo/feed.xml"
-# Short, so that a first poll that came before the web process costs a minute and no more.
 INTERVAL_SECONDS = 60
+# The web process, which serves the feed, starts after these are asked for: within seconds, on a slow machine later, and
+# for that one is the second.  A poll that finds nobody listening would greet a new user with a source in trouble.
+FIRST_POLLS_AFTER = (timedelta(seconds=15), timedelta(seconds=40))
 
 
 @transaction.atomic
 def ensure_demo_source(origin: str) -> Source | None:
-    """Make the demo source and ask for its first poll, or lead it to where the product listens now.
+    """Make the demo source, or lead it to where the product listens now; ask for polls once it does listen.
 
     Returns the source when something changed.
     """
+    now = timezone.now()
     address = origin.rstrip("/") + FEED_PATH
     known = locked(Source.objects.filter(is_builtin=True)).first()
     if known is None:
@@ -36,11 +44,20 @@ def ensure_demo_source(origin: str) -> Source | None:
             interval_seconds=INTERVAL_SECONDS,
             is_builtin=True,
         )
-        request_fetch(source.pk, actor=ACTOR)
-        return source
-    if known.url_hash == url_hash(address):
+    elif known.url_hash == url_hash(address):
         return None
-    return _moved(known, address)
+    else:
+        source = _moved(known, address)
+    _ask_soon(source, now)
+    return source
+
+
+def _ask_soon(source: Source, now: datetime) -> None:
+    """The timetable's own turn comes after the first polls."""
+    source.next_poll_at = now + timedelta(seconds=INTERVAL_SECONDS)
+    source.save(update_fields=["next_poll_at"])
+    for wait in FIRST_POLLS_AFTER:
+        enqueue(POLL_SOURCE, options=EnqueueOptions(actor=ACTOR, run_at=now + wait), source_id=source.pk)
 
 
 def _moved(source: Source, address: str) -> Source:
