@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import redis
 
 from apps.audit.services import observing
 from apps.core import cache
 from apps.core import redis as core_redis
 from apps.core.api import throttling
 from apps.taskhub.hub_task import RetryPolicy, broker
+from tests.scratch_redis import refusal
+
+IS_XDIST_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Each xdist worker empties a Redis database of its own (tests/settings.py); whoever starts them looks for all."""
+    workers = len(getattr(session.config.option, "tx", None) or [])
+    if not IS_XDIST_WORKER and (reason := refusal(range(1, workers + 1))):
+        pytest.exit(reason, returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_sessionfinish() -> None:
+    """The next run on the same Redis finds it empty."""
+    with suppress(redis.RedisError):
+        core_redis.client().flushdb()
 
 
 @pytest.fixture(autouse=True)

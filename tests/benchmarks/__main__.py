@@ -1,6 +1,7 @@
 """``python -m tests.benchmarks [audit|taskhub|…]``; without a name all of them, one after the other.
 
-Needs DATABASE_URL and REDIS_URL.  Each bench works in a scratch database of its own on that server and drops it.
+Needs DATABASE_URL and REDIS_URL.  Each bench works in a scratch database of its own on that server and drops it; the
+Redis database of REDIS_URL must hold no data and is emptied.
 """
 
 from __future__ import annotations
@@ -41,13 +42,15 @@ def main(arguments: list[str]) -> int:
 
     django.setup()
     from tests.benchmarks import harness
+    from tests.scratch_redis import emptied
 
-    for name in chosen:
-        started = time.monotonic()
-        print(f"\n{name}: measuring …", flush=True)
-        with harness.scratch_database(name):
-            rows = importlib.import_module(f"tests.benchmarks.{name}").run()
-        harness.report(name, rows, seconds=time.monotonic() - started)
+    with emptied():
+        for name in chosen:
+            started = time.monotonic()
+            print(f"\n{name}: measuring …", flush=True)
+            with harness.scratch_database(name):
+                rows = importlib.import_module(f"tests.benchmarks.{name}").run()
+            harness.report(name, rows, seconds=time.monotonic() - started)
     return 0
 
 

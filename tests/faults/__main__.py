@@ -1,8 +1,8 @@
 """``python -m tests.faults [taskhub|…]``; without a name all of them, one after the other.
 
 Needs DATABASE_URL and REDIS_URL (`make faults` starts throw-away servers).  Each fault works in a scratch database of
-its own on that server and drops it; the Redis database of REDIS_URL is emptied.  Exit code 1 when anything was lost or
-doubled.
+its own on that server and drops it; the Redis database of REDIS_URL must hold no data and is emptied.  Exit code 1 when
+anything was lost or doubled.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ def main(arguments: list[str]) -> int:
 
     django.setup()
     from tests.faults import harness
+    from tests.scratch_redis import emptied
 
     good = True
-    for name in chosen:
-        print(f"\n{name}: running …", flush=True)
-        with harness.scratch(name):
-            rows = importlib.import_module(f"tests.faults.{name}").run()
-        good = harness.report(name, rows) and good
+    with emptied():
+        for name in chosen:
+            print(f"\n{name}: running …", flush=True)
+            with harness.scratch(name):
+                rows = importlib.import_module(f"tests.faults.{name}").run()
+            good = harness.report(name, rows) and good
     return 0 if good else 1
 
 
