@@ -11,10 +11,10 @@ from apps.users.admin import own_password
 from project.system import system
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    # Addresses are tried in this order: what readers ask all day stands first.
-    path("api/v1/", include("apps.articles.api.urls")),
-    path("api/v1/", include("apps.events.api.urls")),
+    # Addresses are tried in this order: what readers ask all day stands first, and the shorter lists before the longer.
     path("api/v1/", include("apps.fighters.api.urls")),
+    path("api/v1/", include("apps.events.api.urls")),
+    path("api/v1/", include("apps.articles.api.urls")),
     path("api/v1/", include("apps.users.api.urls")),
     path("api/v1/", include("apps.orders.api.urls")),
     path("api/v1/", include("apps.audit.api.urls")),

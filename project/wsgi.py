@@ -8,6 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 # Requests come and go on many threads: the only process with a connection pool (project/databases.py).
 os.environ.setdefault("DATABASE_POOL", "1")
 
+# A tenth of the second within which an approval shows to everybody (section G).
+CACHE_HELD_SECONDS = 0.1
+
 application = get_wsgi_application()
 
 
@@ -18,12 +21,14 @@ def _start() -> None:
     import redis
 
     from apps.core import redis as core_redis
+    from apps.core.cached import held
     from apps.core.connecting import start_logging_pool
     from apps.core.heartbeat import Heartbeat
     from apps.core.metrics import start_publishing
     from apps.core.starting import require_fit_to_start
 
     require_fit_to_start()
+    held.seconds = CACHE_HELD_SECONDS
     Heartbeat("web").start()
     start_publishing("web")
     start_logging_pool()

@@ -158,8 +158,10 @@ class PendingArticleQuerySet(NamingQuerySet["PendingArticle"]):
     def for_suggestions(self) -> PendingArticleQuerySet:
         return self.exclude(status="rejected").only("title", "summary")
 
-    def of_identities(self, identity_hashes: Iterable[str]) -> PendingArticleQuerySet:
-        return self.filter(identity_hash__in=list(identity_hashes))
+    def of_identities(self, identity_hashes: Iterable[str], *, or_ids: Iterable[str] = ()) -> PendingArticleQuerySet:
+        """``or_ids``: hashes of publishers' ids that will do too."""
+        wanted, ids = models.Q(identity_hash__in=list(identity_hashes)), list(or_ids)
+        return self.filter(wanted | models.Q(id_hash__in=ids) if ids else wanted)
 
 
 class StoryQuerySet(models.QuerySet["Story"]):

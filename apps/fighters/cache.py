@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -57,10 +58,10 @@ def successor_of(cached: Cached) -> int | None:
 
 def search(typed: str) -> Cached:
     """The bytes of a list of hits; nothing to look for is an empty list and no entry."""
-    asked = Asked.of(typed)
-    if not asked.text:
+    asked = _digest(typed)
+    if not asked:
         return _NOTHING
-    return _SEARCH.of_generation(_SEARCH_NAME, _SEARCH_KEY, _digest(asked), load=lambda: load_search(typed))
+    return _SEARCH.of_generation(_SEARCH_NAME, _SEARCH_KEY, asked, load=lambda: load_search(typed))
 
 
 def forget_fighters(fighter_ids: Iterable[int], *, only_counts: bool = False) -> None:
@@ -155,6 +156,9 @@ def _detail_keys(fighter_id: int) -> tuple[str, str]:
     return key, f"{key}:veiled"
 
 
-def _digest(asked: Asked) -> str:
-    """Words are parted by blanks: "zhu rong" and "zhurong" may find in another order."""
-    return hashlib.sha256(" ".join(asked.words).encode()).hexdigest()[:32]
+@lru_cache(maxsize=4096)
+def _digest(typed: str) -> str:
+    """Empty when there is nothing to look for.  Words are parted by blanks: "zhu rong" and "zhurong" may find in
+    another order."""
+    asked = Asked.of(typed)
+    return hashlib.sha256(" ".join(asked.words).encode()).hexdigest()[:32] if asked.text else ""

@@ -70,7 +70,7 @@ def test_the_page_offers_it_only_where_something_was_changed() -> None:
     piece = changed(status="approved")
     page = f"/admin/articles/pendingarticle/{piece.pk}/change/"
     assert "Change seen" in client.get(page).content.decode()
-    dialog = f"/admin/articles/pendingarticle/{piece.pk}/see-change/"
+    dialog = f"/admin/articles/pendingarticle/{piece.pk}/see_change/"
     headers = {"HX-Request": "true"}
     assert client.get(dialog, headers=headers).status_code == 200
 

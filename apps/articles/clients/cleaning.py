@@ -41,7 +41,6 @@ _STRIPPER = nh3.Cleaner(
 _BLOCK_END = re.compile(r"<(?:br|hr|/p|/div|/li|/h[1-6]|/tr|/td|/th|/blockquote|/dd|/dt|/pre)\b[^>]{0,200}>", re.I)
 # What no database text column and no XML document may hold, and marks that turn the direction of writing.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
-_WHITE_SPACE = re.compile(r"\s+")
 _LOOKS_LIKE_MARKUP = re.compile(r"<[a-zA-Z/!?]|&[#a-zA-Z]")
 # Text unwrapped this often without coming to rest is an attack, not a title.
 _MAX_LAYERS = 4
@@ -60,7 +59,7 @@ def plain_text(value: str) -> str:
         text = stripped
     else:
         text = text.replace("<", " ").replace(">", " ")
-    return _WHITE_SPACE.sub(" ", _FORBIDDEN.sub("", text)).strip()
+    return " ".join(_FORBIDDEN.sub("", text).split())
 
 
 def clean_html(value: str, *, base: str = "") -> str:

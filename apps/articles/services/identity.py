@@ -42,7 +42,6 @@ _WRAPPERS = ((re.compile(r"(^|\.)google\.[a-z.]+$"), "/url", ("url", "q")),)
 HEADLINES_OF_A_SHARED_PAGE = 3
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TRAILING_COUNTER = re.compile(r"#\d+$")
-_WHITE_SPACE = re.compile(r"\s+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 _SESSION_IN_PATH = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;?#]*", re.IGNORECASE)
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -91,6 +90,7 @@ def address_key(url: str, *, keep_fragment: bool = False) -> str:
     return f"{key}#{_decoded(parts.fragment)}" if parts.fragment else key
 
 
+@lru_cache(maxsize=4096)
 def _parts(url: str) -> SplitResult | None:
     """With the host in lower case and in ASCII, and without a port that goes without saying."""
     try:
@@ -153,7 +153,7 @@ def stable_id(guid: str) -> str:
 
 def folded(text: str) -> str:
     """For comparing words: one form of each letter, no case, single spaces."""
-    return _WHITE_SPACE.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold()
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
 def text_hash(text: str) -> str:

@@ -42,7 +42,7 @@ from apps.articles.task_names import POLL_SOURCE
 from apps.audit.enums import Action
 from apps.audit.services import record, snapshot
 from apps.core.actor import SYSTEM
-from apps.core.db import locked
+from apps.core.db import locked, locked_by_key
 from apps.core.errors import NotFound
 from apps.taskhub.services import EnqueueOptions, enqueue
 
@@ -351,12 +351,12 @@ def _succeed(run: IngestRun, now: datetime) -> None:
 
 
 def _locked_source(source_id: int) -> Source:
-    source = locked(Source.objects.filter(pk=source_id)).first()
-    if source is None:
+    found = locked_by_key(Source, [source_id])
+    if not found:
         raise NotFound(_("There is no such source."))
-    return source
+    return found[0]
 
 
 def _locked_source_and_run(run_id: int) -> tuple[Source, IngestRun]:
     source = locked(Source.objects.filter(pk__in=IngestRun.objects.filter(pk=run_id).values("source_id"))).get()
-    return source, locked(IngestRun.objects.filter(pk=run_id)).get()
+    return source, locked_by_key(IngestRun, [run_id])[0]

@@ -198,8 +198,13 @@ def known_pieces(sightings: dict[str, list[Arrival]]) -> dict[str, Piece]:
     An item under a new address with the id of a piece of its source is that piece: publishers put sessions and
     changed headlines into addresses.  An id that others may have by chance counts only with the same headline.
     """
-    rows = {row.identity_hash: row for row in PendingArticle.objects.of_identities(sightings).for_titles()}
-    rows |= _known_by_id({identity: seen for identity, seen in sightings.items() if identity not in rows})
+    telling = _telling_ids(sightings)
+    found = list(PendingArticle.objects.of_identities(sightings, or_ids=telling).for_titles())
+    rows = {row.identity_hash: row for row in found if row.identity_hash in sightings}
+    for row in found:
+        identity = telling.get(row.id_hash, "")
+        if identity and identity not in rows and _is_same(row, sightings[identity]):
+            rows[identity] = row
     known = {identity: Piece(row=row, is_new=False, earlier={}) for identity, row in rows.items()}
     changed = {row.pk: identity for identity, row in rows.items() if _has_other_words(row, sightings[identity])}
     for row in locked(PendingArticle.objects.filter(pk__in=changed).defer("raw_payload")):
@@ -214,21 +219,17 @@ def _has_other_words(row: PendingArticle, seen: Iterable[Arrival]) -> bool:
     return any(words_hash(arrival.title, arrival.summary) != row.title_hash for arrival in own)
 
 
-def _known_by_id(sightings: dict[str, list[Arrival]]) -> dict[str, PendingArticle]:
+def _telling_ids(sightings: dict[str, list[Arrival]]) -> dict[str, str]:
+    """The publishers' ids, each with the identity that bears it; one that two items of an answer bear tells nothing."""
     by_id: dict[str, list[str]] = {}
     for identity, seen in sightings.items():
         for key in {id_hash(arrival.source_id, arrival.guid) for arrival in seen if arrival.guid}:
             by_id.setdefault(key, []).append(identity)
-    # An id that two items of one answer bear tells nothing.
-    telling = {key: identities[0] for key, identities in by_id.items() if len(identities) == 1}
-    if not telling:
-        return {}
-    found: dict[str, PendingArticle] = {}
-    for row in PendingArticle.objects.filter(id_hash__in=list(telling)).for_titles():
-        identity = telling[row.id_hash]
-        if any(is_strong_id(one.guid) or one.title == row.title for one in sightings[identity]):
-            found[identity] = row
-    return found
+    return {key: identities[0] for key, identities in by_id.items() if len(identities) == 1}
+
+
+def _is_same(row: PendingArticle, seen: Iterable[Arrival]) -> bool:
+    return any(is_strong_id(one.guid) or one.title == row.title for one in seen)
 
 
 def new_piece(identity: str, arrival: Arrival, policy: IdentityPolicy) -> Piece:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import structlog
@@ -17,11 +17,10 @@ from apps.articles.services.ingest import complete_run
 from apps.articles.services.pieces import Arrival, Piece, actor_of, known_pieces, new_piece, pieces_of, save_pieces
 from apps.articles.services.review import approve
 from apps.articles.services.stories import gather
-from apps.articles.services.suggesting import queue_suggestions
-from apps.articles.task_names import GATHER_STORIES
-from apps.core.db import locked
+from apps.articles.task_names import GATHER_STORIES, SUGGEST_NAMES
+from apps.core.db import locked_by_key
 from apps.core.errors import Conflict
-from apps.taskhub.services import enqueue
+from apps.taskhub.services import enqueue_each
 
 log = structlog.get_logger(__name__)
 
@@ -41,10 +40,8 @@ def store_items(arrivals: Sequence[Arrival]) -> None:
 
 @transaction.atomic
 def _store(arrivals: Sequence[Arrival], now: datetime) -> None:
-    sources = {
-        source.pk: source for source in locked(Source.objects.filter(pk__in={item.source_id for item in arrivals}))
-    }
-    runs = {run.pk: run for run in locked(IngestRun.objects.filter(pk__in={item.run_id for item in arrivals}))}
+    sources = {source.pk: source for source in locked_by_key(Source, {item.source_id for item in arrivals})}
+    runs = {run.pk: run for run in locked_by_key(IngestRun, {item.run_id for item in arrivals})}
     fresh = [arrival for arrival in _in_order(arrivals) if _receive(arrival, runs, sources)]
     usable = [arrival for arrival in fresh if _fits(arrival, runs[arrival.run_id])]
     _store_pieces(usable, runs, sources, now)
@@ -103,11 +100,15 @@ def _store_pieces(
                 run.duplicate_count += 1
     save_pieces(pieces.values(), sources)
     _publish_at_once([piece.row for piece in pieces.values() if piece.is_new], sources)
-    new = [piece.row.pk for piece in pieces.values() if piece.is_new]
-    if new:
-        # Comparing headlines takes longer than storing them: the stream does not wait for it.
-        enqueue(GATHER_STORIES, pending_ids=new)
-    queue_suggestions([piece.row.pk for piece in pieces.values() if piece.is_new or piece.is_changed])
+    _queue_the_rest(pieces.values())
+
+
+def _queue_the_rest(pieces: Collection[Piece]) -> None:
+    """Comparing headlines and looking for names take longer than storing: the stream does not wait for them."""
+    new = [piece.row.pk for piece in pieces if piece.is_new]
+    worded = [piece.row.pk for piece in pieces if piece.is_new or piece.is_changed]
+    wanted = [(GATHER_STORIES, new), (SUGGEST_NAMES, worded)]
+    enqueue_each([(name, {"pending_ids": ids}) for name, ids in wanted if ids])
 
 
 def _publish_at_once(rows: Sequence[PendingArticle], sources: dict[int, Source]) -> None:

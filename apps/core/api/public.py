@@ -29,6 +29,6 @@ class PublicView(APIView):
 
 def cached_answer(request: HttpRequest, cached: Cached) -> HttpResponseBase:
     """The cached value in its envelope, or 304 for who has it already."""
-    if is_known(request.headers.get("If-None-Match", ""), cached.etag):
+    if is_known(request.META.get("HTTP_IF_NONE_MATCH", ""), cached.etag):
         return not_modified(etag=cached.etag)
     return spliced(cached.body, etag=cached.etag)

@@ -50,8 +50,9 @@ def log_file(log_dir: Path) -> LogFile:
     return LogFile(log_dir / "access.log", on_drop=_alarm)
 
 
-# Paths and user agents repeat.
+# Paths, user agents and what is asked for repeat.
 _clean = lru_cache(maxsize=2048)(redact_values)
+_clean_query = lru_cache(maxsize=1024)(redact_text)
 
 
 class _LastTold:
@@ -164,7 +165,7 @@ def access_line(
             "time": now_text(),
             "method": method,
             "path": _clean(path[:LONGEST_PATH]),
-            "query": redact_text(query[:LONGEST_QUERY]) if query else "",
+            "query": _clean_query(query[:LONGEST_QUERY]) if query else "",
             "status": status,
             "duration_ms": round(seconds * 1000, 2),
             "request_id": request_id,

@@ -13,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 API_PREFIX = "/api/"
+VARY = "Accept-Language"
 
 
 class LanguageMiddleware:
@@ -29,7 +30,8 @@ class LanguageMiddleware:
         translation.activate(language)
         request.LANGUAGE_CODE = language
         response = self.get_response(request)
-        patch_vary_headers(response, ("Accept-Language",))
+        if response.headers.get("Vary") != VARY:
+            patch_vary_headers(response, (VARY,))
         response.headers.setdefault("Content-Language", language)
         return response
 

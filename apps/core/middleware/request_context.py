@@ -45,7 +45,10 @@ class RequestContextMiddleware(RequestMiddleware):
             subsystem="http",
         )
         with context.bind(surroundings):
-            response: Any = super().__call__(request)
+            # As the base does it, which asks at each request whether the rest of the chain is asynchronous.
+            self.prepare(request)
+            response: Any = self.get_response(request)
+            self.handle_response(request, response)
         response.headers["X-Request-ID"] = request_id
         return response
 

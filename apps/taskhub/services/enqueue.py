@@ -98,12 +98,18 @@ def enqueue_many(
     task_name: str, /, arguments: Iterable[Mapping[str, Any]], *, options: EnqueueOptions = DEFAULT_OPTIONS
 ) -> list[str]:
     """Queue one task per mapping, all or none, with one INSERT and one round trip per 500.  Returns their ids."""
+    return enqueue_each([(task_name, one) for one in arguments], options=options)
+
+
+def enqueue_each(
+    tasks: Iterable[tuple[str, Mapping[str, Any]]], *, options: EnqueueOptions = DEFAULT_OPTIONS
+) -> list[str]:
+    """As ``enqueue_many`` for tasks of several names, each with its arguments."""
     if options.task_id or options.unique_key:
         raise Invalid("task_id and unique_key name one task: use enqueue()")
-    definition = definition_of(task_name)
     now = datetime.now(UTC)
-    drafts = [_draft(definition, one, options, now) for one in arguments]
-    with transaction.atomic():
+    drafts = [_draft(definition_of(name), arguments, options, now) for name, arguments in tasks]
+    with transaction.atomic(savepoint=False):
         for start in range(0, len(drafts), ROWS_PER_INSERT):
             _insert(drafts[start : start + ROWS_PER_INSERT])
         messages = [draft.message for draft in drafts if not draft.delayed]
