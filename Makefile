@@ -37,12 +37,19 @@ test: install-test ## unit and integration tests in parallel, with the coverage 
 test-suite: install-test ## the same tests without the coverage gate, for example DATABASE_URL=sqlite:////tmp/t.sqlite3
 	$(ON_TEST_SERVERS) $(PY) -m pytest tests $(SLOW_TESTS:%=--ignore=%) -n $(WORKERS) --dist loadfile $(ARGS)
 
+# Real browsers and processes share the processors with the other worker.  What fails there is told, and must pass when
+# it is tried once more alone.
+define STORIES
+	$(ON_TEST_SERVERS) $(PY) -m pytest $(1) $(2) $(ARGS) || { test $$? = 1 && echo "Once more, alone, what failed:" && \
+		$(ON_TEST_SERVERS) $(PY) -m pytest $(1) --last-failed --last-failed-no-failures none $(ARGS); }
+endef
+
 test-e2e: install-test ## whole stories with real processes and a real Chromium
 	@$(PY) -m tests.browser_ready
 	@# A session each: the task types that flows declare for themselves don't belong on the product's screens.
-	$(ON_TEST_SERVERS) $(PY) -m pytest tests/flows --ignore=$(ALONE) -n $(WORKERS) --dist loadfile $(ARGS)
-	$(ON_TEST_SERVERS) $(PY) -m pytest $(ALONE) $(ARGS)
-	$(ON_TEST_SERVERS) $(PY) -m pytest tests/browser -n $(WORKERS) --dist worksteal $(ARGS)
+	$(call STORIES,tests/flows --ignore=$(ALONE),-n $(WORKERS) --dist loadfile)
+	$(call STORIES,$(ALONE),)
+	$(call STORIES,tests/browser,-n $(WORKERS) --dist worksteal)
 
 check: install-test ## lint, format, types, import contracts, migrations, OpenAPI files and message catalogues
 	$(BIN)/ruff check .
