@@ -51,7 +51,7 @@ def test_on_a_phone_days_without_plans_are_left_out_and_nothing_runs_over(page: 
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
-def _follow(page: Page, key: str, address: str) -> None:
+def _follow(page: Page, key: str, address: str) -> None:  # noqa: F811
     """Press a key that leads to another page, and wait until that page listens to keys itself."""
     with page.expect_navigation(url=re.compile(re.escape(address))):
         page.keyboard.press(key)

@@ -19,10 +19,18 @@ from apps.taskhub.enums import Queue, TaskStatus
 from apps.taskhub.errors import PayloadTooLarge, UnknownTask, WrongArguments
 from apps.taskhub.hub_task.broker import TaskMessage, breaker, publish, redis_envelope
 from apps.taskhub.models import OnceKey, Task
-from apps.taskhub.services import EnqueueOptions, enqueue, enqueue_many, once, publish_due, republish_unpublished
+from apps.taskhub.services import (
+    EnqueueOptions,
+    enqueue,
+    enqueue_each,
+    enqueue_many,
+    once,
+    publish_due,
+    republish_unpublished,
+)
 from apps.taskhub.testing import queued, record_waiting, run_queued
 from tests.factories.taskhub import TaskFactory
-from tests.taskhub.names import ADD
+from tests.taskhub.names import ADD, TRY
 
 EDITOR = Actor(ActorKind.USER, "7", "editor")
 
@@ -148,6 +156,16 @@ def test_many_tasks_are_one_statement(django_assert_num_queries):
     assert [message["headers"]["id"] for message in reversed(messages())] == task_ids
     record_waiting()
     assert Task.objects.filter(send_at__isnull=True, published_at__isnull=False).count() == 300
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tasks_of_several_names_are_one_statement_within_the_callers_transaction(django_assert_num_queries):
+    with django_assert_num_queries(3), transaction.atomic():  # BEGIN, INSERT, COMMIT
+        task_ids = enqueue_each([(ADD, {"left": 1}), (TRY, {"fail_times": 0})])
+        assert messages() == []
+
+    assert queued() == [(ADD, {"left": 1}), (TRY, {"fail_times": 0})]
+    assert [message["headers"]["id"] for message in reversed(messages())] == task_ids
 
 
 @pytest.mark.django_db
