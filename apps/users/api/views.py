@@ -19,7 +19,7 @@ from apps.core.errors import ErrorCode, TooMany, WrongCredentials
 from apps.users.api.serializers import PasswordSerializer, RefreshSerializer, SignInSerializer, TokenPairSerializer
 from apps.users.api.tokens import pair_of, refresh_claims_of
 from apps.users.models import TokenSession, User
-from apps.users.services.accounts import change_password
+from apps.users.services.accounts import change_own_password
 from apps.users.services.login_lock import retry_after_seconds
 from apps.users.services.token_sessions import close_token_session, open_token_session, refresh_token_session
 
@@ -104,5 +104,7 @@ class PasswordView(APIView):
         user = _authenticated(
             request, username=request.user.get_username(), password=given.validated_data["old_password"]
         )
-        change_password(user.pk, given.validated_data["new_password"], actor=request_actor(request))
+        change_own_password(
+            user.pk, given.validated_data["new_password"], proved=user.password, actor=request_actor(request)
+        )
         return Response(None)

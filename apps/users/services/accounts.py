@@ -1,7 +1,7 @@
 """Making users, and giving and taking their access.  Each change bumps ``version`` and commits with its audit event.
 
-Two rules keep people from locking themselves out and from rising by themselves: nobody changes their own access, and
-only a superuser touches a superuser.
+Three rules keep people from locking themselves or each other out and from rising by themselves: nobody changes their
+own access, whoever is shut out shuts out nobody (``changeable``), and only a superuser touches a superuser.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from apps.audit.enums import Action
 from apps.audit.services import record, snapshot
 from apps.core.actor import Actor, ActorKind
 from apps.core.db import locked
-from apps.core.errors import Conflict, Denied, FieldError, Invalid, NotFound
+from apps.core.errors import Conflict, Denied, FieldError, Invalid, NotFound, WrongCredentials
 from apps.core.operations import logged
 from apps.core.versions import require_version
 from apps.users.enums import SessionEnd
@@ -111,14 +111,30 @@ def set_roles(user_id: int, roles: Iterable[Role], *, actor: Actor, reason: str)
     return user
 
 
+@logged("users.change_own_password", user_id="pk")
+@transaction.atomic
+def change_own_password(user_id: int, password: str, *, proved: str, actor: Actor) -> User:
+    """A new password of one's own; ``proved`` is the hash that the old one was compared with, which takes a while.
+
+    Ends all sign-ins by token.  Raises WrongCredentials when that hash or the access are gone meanwhile, Invalid.
+    """
+    user: User | None = locked(User.objects.alive().filter(pk=user_id)).first()
+    if user is None or not user.is_active or user.password != proved:
+        raise WrongCredentials
+    return _set_password(user, password, actor=actor)
+
+
 @logged("users.change_password", user_id="pk")
 @transaction.atomic
 def change_password(user_id: int, password: str, *, actor: Actor) -> User:
-    """A new password of one's own, after the old one was shown.  Ends all sign-ins by token.
+    """A new password by whoever runs the system, without the old one.  Ends all sign-ins by token.
 
     Raises NotFound, Invalid.
     """
-    user = locked_user(user_id)
+    return _set_password(locked_user(user_id), password, actor=actor)
+
+
+def _set_password(user: User, password: str, *, actor: Actor) -> User:
     if errors := _password_errors(password, user, field="new_password"):
         raise Invalid(errors=errors)
     before = snapshot(user)
@@ -152,6 +168,7 @@ def delete_user(user_id: int, *, actor: Actor, reason: str, expected_version: in
     return user
 
 
+@logged("users.sign_out_everywhere", user_id="pk")
 @transaction.atomic
 def sign_out_everywhere(user_id: int, *, actor: Actor, reason: str) -> int:
     """End every sign-in of a user, by token and in browsers.  Returns how many by token were open.
@@ -166,6 +183,7 @@ def sign_out_everywhere(user_id: int, *, actor: Actor, reason: str) -> int:
     return closed
 
 
+@logged("users.end_token_session", session_id="pk", user_id="user_id")
 @transaction.atomic
 def end_token_session(session_id: uuid.UUID, *, actor: Actor, reason: str) -> TokenSession:
     """End one sign-in by token.  Raises NotFound, Denied, Conflict when it has ended already."""
@@ -194,13 +212,23 @@ def locked_user(user_id: int) -> User:
 
 
 def changeable(user_id: int, actor: Actor) -> User:
-    """The row, locked, if this actor may change its access.  Raises NotFound, Denied."""
-    user = locked_user(user_id)
+    """The row, locked, if this actor may change its access.  Raises NotFound, Denied.
+
+    The actor's own row is locked with it, in the order of the keys: of two who shut each other out at once the first
+    does, and the second has no access left.  So nobody locks one of the two rows before.
+    """
     if actor.kind is not ActorKind.USER:
-        return user
-    if actor.id == str(user.pk):
+        return locked_user(user_id)
+    if actor.id == str(user_id):
         raise Denied(_("Nobody changes their own access: ask somebody else."))
-    if user.is_superuser and not User.objects.alive().filter(pk=actor.id, is_superuser=True).exists():
+    both = {user.pk: user for user in locked(User.objects.alive().filter(pk__in=[user_id, int(actor.id)]))}
+    user: User | None = both.get(user_id)
+    acting: User | None = both.get(int(actor.id))
+    if user is None:
+        raise NotFound
+    if acting is None or not acting.is_active or not acting.is_staff:
+        raise Denied(_("Your own access has just been taken away."))
+    if user.is_superuser and not acting.is_superuser:
         raise Denied(_("Only a superuser may change a superuser."))
     return user
 

@@ -44,10 +44,8 @@ def change_user(
     roles follow the rules of ``accounts``: never one's own, a superuser's only by a superuser.  Raises NotFound,
     PreconditionFailed, Invalid, Denied, Conflict when the address is taken.
     """
-    user = locked_user(user_id)
+    user = locked_user(user_id) if _is_self(user_id, actor) else changeable(user_id, actor)
     require_version(user, expected_version)
-    if not _is_self(user, actor):
-        user = changeable(user_id, actor)
     _change_identity(user, actor=actor, email=email, language=language, reason=reason)
     if status is not None and status != user.status:
         user = set_status(user_id, status, actor=actor, reason=reason)
@@ -78,5 +76,5 @@ def _change_identity(user: User, *, actor: Actor, email: str | None, language: s
     record(Action.UPDATED, user, actor=actor, old=before, new=after, reason=reason)
 
 
-def _is_self(user: User, actor: Actor) -> bool:
-    return actor.kind is ActorKind.USER and actor.id == str(user.pk)
+def _is_self(user_id: int, actor: Actor) -> bool:
+    return actor.kind is ActorKind.USER and actor.id == str(user_id)

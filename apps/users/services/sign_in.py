@@ -32,10 +32,18 @@ def _strengthen_hash(user: User, password: str) -> None:
     before, weak = snapshot(user), user.password
     user.set_password(password)
     if not User.objects.filter(pk=user.pk, password=weak).update(password=user.password):
+        user.password = _present_hash(user, password) or weak
         return
     record(
         Action.UPDATED, user, actor=Actor.of_user(user), old=before, new=snapshot(user), data={"why": "stronger hash"}
     )
+
+
+def _present_hash(user: User, password: str) -> str:
+    """The hash that stands in place of the one that was read, if it is of this password too: of two sign-ins at once
+    the other one was first."""
+    present = locked(User.objects.filter(pk=user.pk)).values_list("password", flat=True).first()
+    return present if present and check_password(password, present) else ""
 
 
 @transaction.atomic

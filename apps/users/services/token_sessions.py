@@ -37,7 +37,7 @@ def open_token_session(user: User, *, client_ip: str, user_agent: str, now: date
     "sign out everywhere" ends this sign-in too.
     """
     present: User | None = locked(User.objects.alive().filter(pk=user.pk)).first()
-    if present is None or not present.is_active or present.password != user.password:
+    if present is None or not present.is_active or _credentials_of(present) != _credentials_of(user):
         raise WrongCredentials
     forget_failures(user, client_ip)
     session = TokenSession.objects.create(
@@ -50,6 +50,11 @@ def open_token_session(user: User, *, client_ip: str, user_agent: str, now: date
     )
     note_sign_in(user, door="api")
     return session
+
+
+def _credentials_of(user: User) -> tuple[str, int]:
+    """What a sign-in that is under way relies on."""
+    return user.password, user.sign_in_epoch
 
 
 def refresh_token_session(session_id: uuid.UUID, *, jti: str, now: datetime) -> TokenSession:
