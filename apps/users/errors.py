@@ -32,3 +32,9 @@ class MailTakenOver(Conflict):
     """Another attempt holds the message by now; this one stops before anything left."""
 
     default_message = _("Another attempt has taken over this message.")
+
+
+class MailContentDropped(Conflict):
+    """Failed so long ago that its text and its files are gone (``services.mail.forgetting``)."""
+
+    default_message = _("The message is too old to be sent: its text and its files were dropped.")

@@ -194,7 +194,8 @@ class Email(models.Model):
 
     ``claim`` names the attempt that holds it (``<task>:<attempt>``): only the holder may move it on, so an attempt
     that was given up for dead and wakes again sends nothing.  ``sending`` is committed just before the first byte of
-    the content leaves; a message found there without its holder may or may not have arrived (``unclear``).
+    the content leaves; a message found there without its holder may or may not have arrived (``unclear``).  Text and
+    files of old ones are dropped (``content_dropped_at``), the row stays for its request id.
     """
 
     class State(models.TextChoices):
@@ -224,6 +225,7 @@ class Email(models.Model):
     requested_by = models.CharField(_("requested by"), max_length=160, blank=True, default="")
     sending_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    content_dropped_at = models.DateTimeField(_("content dropped"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
@@ -239,6 +241,8 @@ class Email(models.Model):
         indexes = [
             models.Index(fields=["state", "-id"], name="idx_email_state"),
             models.Index(fields=["created_at"], name="idx_email_created_at"),
+            # What the nightly clean-up still has to empty.
+            models.Index(fields=["content_dropped_at", "created_at"], name="idx_email_content"),
         ]
 
     def __str__(self) -> str:
@@ -247,6 +251,8 @@ class Email(models.Model):
     @property
     def needs_a_decision(self) -> bool:
         """A person has to say what happened, or whether to try again: also when its task was cut off long ago."""
+        if self.content_dropped_at is not None:
+            return False
         if self.state in STALE_AFTER:
             return timezone.now() - self.updated_at > STALE_AFTER[self.state]
         return self.state in (self.State.UNCLEAR, self.State.FAILED, self.State.HELD)

@@ -91,5 +91,5 @@ class EmailQuerySet(models.QuerySet["Email"]):
         return self.defer("text", "html").order_by("-id")
 
     def done_before(self, moment: datetime) -> Self:
-        """Older than this, and nothing will happen to them by itself."""
-        return self.filter(created_at__lt=moment).exclude(state__in=("claimed", "sending", "waiting"))
+        """Older than this, sent or failed, and still with their content."""
+        return self.filter(content_dropped_at__isnull=True, created_at__lt=moment, state__in=("sent", "failed"))

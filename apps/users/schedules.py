@@ -19,7 +19,7 @@ SCHEDULES = (
         name=_("Forget old e-mails"),
         task=FORGET_OLD_EMAILS,
         cron="37 4 * * *",
-        description=_("Deletes e-mails that are done and older than 90 days."),
+        description=_("Empties e-mails that were sent or failed more than 90 days ago; their request ids stay."),
         max_duration_seconds=600,
     ),
 )

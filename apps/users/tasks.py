@@ -98,5 +98,5 @@ def _deliver(letter: mail.Letter, holder: str) -> smtp.Delivery:
     retry=RetryPolicy(max_retries=3),
 )
 def forget_old_emails() -> dict[str, int]:
-    """Safe to run twice: what is gone is not found again."""
-    return {"deleted": mail.forget_old_emails(now=timezone.now())}
+    """Safe to run twice: what is emptied is not found again."""
+    return {"emptied": mail.forget_old_emails(now=timezone.now())}

@@ -67,6 +67,15 @@ def test_a_subject_can_not_begin_another_header(subject: str) -> None:
     assert refused(subject=subject) == [("subject", "control_characters")]
 
 
+def test_all_lines_together_hold_fifty_addresses() -> None:
+    people = [f"lin{number}@example.com" for number in range(51)]
+
+    assert len(checked(mail(to=people[:30], cc=people[30:50])).cc) == 20
+    assert refused(to=people[:30], cc=people[30:]) == [("cc", "too_many")]
+    assert refused(to=people) == [("to", "too_many")]
+    assert refused(to=people[:1], cc=people) == [("cc", "too_many")]
+
+
 def test_everything_wrong_is_named_at_once() -> None:
     assert refused(to=[], subject=" ", text="", cc=["x"] * 51) == [
         ("to", "required"),

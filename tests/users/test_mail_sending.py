@@ -19,7 +19,6 @@ from apps.taskhub.enums import TaskStatus
 from apps.taskhub.models import Task
 from apps.taskhub.services import EnqueueOptions, enqueue
 from apps.taskhub.testing import queued, run_queued, run_task
-from apps.users import tasks
 from apps.users.clients import smtp
 from apps.users.errors import MailOutcomeUnknown, MailServerUnavailable, MailTakenOver
 from apps.users.models import Email, EmailAttachmentPart
@@ -436,18 +435,6 @@ def test_a_new_user_is_welcomed_in_their_language(office: PostOffice, language: 
 
     assert office.mailbox.subjects == [subject]
     assert user.username in office.mailbox.taken[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
-
-
-def test_old_messages_are_forgotten_but_not_what_still_waits() -> None:
-    old = timezone.now() - timedelta(days=91)
-    for state in ("sent", "failed", "waiting"):
-        EmailFactory(state=state)
-    Email.objects.update(created_at=old)
-    EmailFactory(state="sent")
-
-    assert tasks.forget_old_emails() == {"deleted": 2}
-    assert tasks.forget_old_emails() == {"deleted": 0}
-    assert sorted(Email.objects.values_list("state", flat=True)) == ["sent", "waiting"]
 
 
 def test_who_is_written_to_stands_in_the_audit_log_but_not_the_letter() -> None:

@@ -150,6 +150,8 @@ class EmailAdmin(KeysetAdmin):
 
     @admin.display(description=_("text"))
     def body_shown(self, email: Email) -> SafeString | str:
+        if email.content_dropped_at is not None:
+            return gettext("Text and files were dropped after 90 days.")
         return format_html('<pre class="bjz-json" tabindex="0">{}</pre>', email.text) if email.text else "–"
 
     @admin.display(description=_("HTML text"))

@@ -1,13 +1,13 @@
 """E-mail: what may be sent, asking for it, how far it got (B.1, B-3, decision 25)."""
 
 from apps.users.services.mail.content import MAX_ATTACHMENT_BYTES, Mail, checked
+from apps.users.services.mail.forgetting import forget_old_emails
 from apps.users.services.mail.queueing import accept_mail, queue_mail
 from apps.users.services.mail.sending import (
     Letter,
     LetterFile,
     claim,
     confirm_sent,
-    forget_old_emails,
     give_back,
     hold_back,
     mark_failed,

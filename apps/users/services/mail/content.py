@@ -76,8 +76,7 @@ class CheckedMail:
 def checked(mail: Mail) -> CheckedMail:
     """Raises Invalid, naming every field that is wrong."""
     errors = [
-        *_address_errors("to", mail.to, at_least=1),
-        *_address_errors("cc", mail.cc, at_least=0),
+        *_recipient_errors(mail),
         *_text_errors(mail),
         *_file_errors(mail.attachments),
     ]
@@ -108,15 +107,18 @@ def refuse_reserved(request_id: str) -> None:
 
 
 # --- addresses ------------------------------------------------------------------------------------------------------
-def _address_errors(name: str, addresses: Sequence[str], *, at_least: int) -> Iterator[FieldError]:
-    if len(addresses) < at_least:
-        yield FieldError(name, "required", _("At least one address."))
-    if len(addresses) > MAX_RECIPIENTS:
-        yield FieldError(name, "too_many", worded(_("At most %(count)d addresses."), count=MAX_RECIPIENTS))
+def _recipient_errors(mail: Mail) -> Iterator[FieldError]:
+    """All of them together are limited, whichever line they stand in."""
+    if not mail.to:
+        yield FieldError("to", "required", _("At least one address."))
+    if len(mail.to) + len(mail.cc) > MAX_RECIPIENTS:
+        name = "to" if len(mail.to) > MAX_RECIPIENTS else "cc"
+        yield FieldError(name, "too_many", worded(_("At most %(count)d addresses together."), count=MAX_RECIPIENTS))
         return
-    for number, address in enumerate(addresses):
-        if not is_address(address):
-            yield FieldError(f"{name}.{number}", "invalid_address", _("This is not an e-mail address."))
+    for name, addresses in (("to", mail.to), ("cc", mail.cc)):
+        for number, address in enumerate(addresses):
+            if not is_address(address):
+                yield FieldError(f"{name}.{number}", "invalid_address", _("This is not an e-mail address."))
 
 
 def is_address(address: str) -> bool:

@@ -13,7 +13,7 @@ sending it a second time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.db import transaction
@@ -24,10 +24,9 @@ from apps.audit.services import record
 from apps.core.actor import Actor
 from apps.core.db import locked
 from apps.core.errors import Conflict, NotFound
-from apps.core.time_limits import time_limit
 from apps.taskhub.services import EnqueueOptions, enqueue
 from apps.users.audit_resources import email_reference
-from apps.users.errors import MailOutcomeUnknown, MailServerUnavailable, MailTakenOver
+from apps.users.errors import MailContentDropped, MailOutcomeUnknown, MailServerUnavailable, MailTakenOver
 from apps.users.models import Email, EmailAttachmentPart
 from apps.users.services.mail.rest import queue_rest
 from apps.users.task_names import SEND_EMAIL
@@ -36,10 +35,6 @@ log = structlog.get_logger(__name__)
 
 # Another task's attempt may still wait for the server's answer this long (settings.EMAIL_REPLY_TIMEOUT and a margin).
 STILL_SENDING = timedelta(minutes=5)
-RETENTION = timedelta(days=90)
-DELETED_AT_ONCE = 500
-# A message may have files of 10 MB; once a day, and nobody waits for it.
-DELETING_SECONDS = 60
 _STATE = ["state", "claim", "last_error", "updated_at"]
 
 
@@ -68,7 +63,8 @@ class Letter:
 def claim(request_id: str, *, holder: str) -> Letter | None:
     """Take the message for this attempt (``<task>:<attempt>``).  None: it is sent already.
 
-    Raises NotFound, MailOutcomeUnknown (an attempt died while sending), MailServerUnavailable (another is at it now).
+    Raises NotFound, MailOutcomeUnknown (an attempt died while sending), MailServerUnavailable (another is at it now),
+    MailContentDropped.
     """
     with transaction.atomic():
         email = locked(Email.objects.of_request(request_id)).first()
@@ -76,6 +72,8 @@ def claim(request_id: str, *, holder: str) -> Letter | None:
             raise NotFound
         if email.state == Email.State.SENT:
             return None
+        if email.content_dropped_at is not None:
+            raise MailContentDropped
         if email.state == Email.State.SENDING and not _is_over(email, holder):
             raise MailServerUnavailable(retry_after_seconds=int(STILL_SENDING.total_seconds()))
         unclear = email.state in (Email.State.SENDING, Email.State.UNCLEAR)
@@ -203,13 +201,3 @@ def _undecided(email_id: int) -> Email:
     if not email.needs_a_decision:
         raise Conflict
     return email
-
-
-def forget_old_emails(*, now: datetime) -> int:
-    """Delete what is done and older than 90 days, in portions.  Returns how many there were."""
-    deleted = 0
-    with time_limit(seconds=DELETING_SECONDS):
-        while ids := list(Email.objects.done_before(now - RETENTION).values_list("pk", flat=True)[:DELETED_AT_ONCE]):
-            Email.objects.filter(pk__in=ids).delete()
-            deleted += len(ids)
-    return deleted
