@@ -1,21 +1,26 @@
 """One line in app.log for every operation of a service: what, about whom, how it ended, how long it took (A-7).
 
-    @logged("orders.cancel", order_id="order_id", user_id="user_id")
-    def cancel_order(order_id: str, *, actor: Actor, …) -> Order: …
+    @logged("orders.cancel", order_pk="pk", order_id="order_id", user_id="user_id")
+    def cancel_order(order_pk: int, *, actor: Actor, …) -> Order: …
 
-The keywords name fields of the line and the attributes of the returned object that fill them.  A refused operation
-returns nothing: then the first argument stands in the first field.  Stands outside ``transaction.atomic``, so that
-the duration includes the commit.
+The keywords name fields of the line and the attributes of the returned object that fill them.  What the returned
+object has not, or a refused operation that returns nothing, is filled by the argument of the same name; a field
+that neither fills is left out.  A service that returns a number tells it as ``count``.
+
+"Done" is said when it is: after the commit, also that of a transaction around the service, and not at all when that
+one is rolled back.  Stands outside ``transaction.atomic``, so that the duration includes the service's own commit.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
+from django.db import connection, transaction
 
 from apps.core.actor import Actor
 from apps.core.errors import AppError
@@ -30,11 +35,14 @@ def logged(operation: str, **fields: str) -> Callable[[Callable[P, R]], Callable
     """For services.  Never logs values but the ids it is told to."""
 
     def decorate(service: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(service)
+
         @functools.wraps(service)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             started = time.perf_counter()
-            known = {"operation": operation, **_who(kwargs.get("actor"))}
-            asked = dict(zip(fields, args, strict=False))
+            given = signature.bind_partial(*args, **kwargs).arguments
+            known = {"operation": operation, **_who(given.get("actor"))}
+            asked = {name: given[name] for name in fields if _is_told(given.get(name))}
             try:
                 result = service(*args, **kwargs)
             except AppError as error:
@@ -46,13 +54,31 @@ def logged(operation: str, **fields: str) -> Callable[[Callable[P, R]], Callable
                     "operation_failed", **known, **asked, error=type(error).__name__, duration_ms=_since(started)
                 )
                 raise
-            about = {name: getattr(result, attribute, None) for name, attribute in fields.items()}
-            log.info("operation_done", **known, **about, duration_ms=_since(started))
+            line = {**known, **asked, **_about(result, fields), "duration_ms": _since(started)}
+            _after_commit(lambda: log.info("operation_done", **line))
             return result
 
         return run
 
     return decorate
+
+
+def _after_commit(say: Callable[[], None]) -> None:
+    if connection.in_atomic_block:
+        transaction.on_commit(say)
+    else:
+        say()
+
+
+def _about(result: Any, fields: dict[str, str]) -> dict[str, Any]:
+    if isinstance(result, int):
+        return {"count": result}
+    found = {name: getattr(result, attribute, None) for name, attribute in fields.items()}
+    return {name: value for name, value in found.items() if _is_told(value)}
+
+
+def _is_told(value: Any) -> bool:
+    return value is not None and value != ""
 
 
 def _who(actor: Any) -> dict[str, str]:

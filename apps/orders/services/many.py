@@ -13,6 +13,7 @@ from apps.audit.services import Change, record_many, snapshot
 from apps.core.actor import Actor
 from apps.core.db import locked
 from apps.core.errors import Invalid, NotFound
+from apps.core.operations import logged
 from apps.orders.errors import MoveNotAllowed
 from apps.orders.models import Order
 from apps.orders.services.orders import action_of, checked_reason, set_status
@@ -22,6 +23,7 @@ CHUNK = 500
 MOST_AT_ONCE = 5_000
 
 
+@logged("orders.move_many")
 @transaction.atomic
 def move_orders(order_pks: Iterable[int], status: str, *, actor: Actor, reason: str = "") -> int:
     """Give all of these orders the state, or none of them.  Returns how many there were.

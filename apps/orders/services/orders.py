@@ -33,7 +33,7 @@ def move_order(
     return change_order(order_pk, actor=actor, status=status, reason=reason, expected_version=expected_version)
 
 
-@logged("orders.change", order_id="order_id", user_id="user_id")
+@logged("orders.change", order_pk="pk", order_id="order_id", user_id="user_id")
 @transaction.atomic
 def change_order(
     order_pk: int,
@@ -55,7 +55,7 @@ def change_order(
     return order
 
 
-@logged("orders.change_own", order_id="order_id", user_id="user_id")
+@logged("orders.change_own", order_pk="pk", order_id="order_id", user_id="user_id")
 @transaction.atomic
 def change_own_order(
     order_pk: int,
@@ -83,7 +83,7 @@ def change_own_order(
     return order
 
 
-@logged("orders.delete", order_id="order_id", user_id="user_id")
+@logged("orders.delete", order_pk="pk", order_id="order_id", user_id="user_id")
 @transaction.atomic
 def delete_order(order_pk: int, *, actor: Actor, reason: str = "", expected_version: int | None = None) -> Order:
     """Delete softly: invisible from now on, its number free for another.  Raises NotFound, PreconditionFailed."""

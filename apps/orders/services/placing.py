@@ -22,7 +22,7 @@ from apps.users.models import User
 from apps.users.services.registration import register_user
 
 
-@logged("orders.place", order_id="order_id", user_id="user_id")
+@logged("orders.place", order_pk="pk", order_id="order_id", user_id="user_id")
 @transaction.atomic
 def place_order(*, user_id: int, amount: int, actor: Actor, order_id: str = "", remark: str = "") -> Order:
     """A new, pending order of an existing, active user; without ``order_id`` it gets a number of ours.
