@@ -24,6 +24,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.core.files.base import File
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -92,12 +93,12 @@ def _scoped(key: str, request: Request) -> str:
 
 
 def _fingerprint(request: Request) -> str:
-    """Of method, address and body.  Raises Invalid.
+    """Of method, address and body, its files included.  Raises Invalid.
 
     Keyed: a body may hold a password, which a plain digest would let one guess.
     """
     try:
-        body = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps(request.data, default=_digest_of_file, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         # It reads lists four times as deep as it writes; nothing of ours is nested like that.
         raise Invalid(_("The body is nested too deeply.")) from None
@@ -106,6 +107,17 @@ def _fingerprint(request: Request) -> str:
         b"\n".join(((request.method or "").encode(), request.get_full_path().encode(), body)),
         algorithm="sha256",
     ).hexdigest()
+
+
+def _digest_of_file(value: Any) -> list[Any]:
+    """What stands for a file of a form.  Raises TypeError for what is none."""
+    if not isinstance(value, File):
+        raise TypeError
+    digest = hashlib.sha256()
+    for piece in value.chunks():
+        digest.update(piece)
+    value.seek(0)
+    return [value.name, value.size, digest.hexdigest()]
 
 
 def _kept(response: Response) -> Answer:

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.api import request_actor
+from apps.core.api.idempotency import idempotent
 from apps.core.api.permissions import requires
 from apps.core.api.strict import StrictSerializer
 from apps.core.errors import ErrorCode
@@ -36,7 +37,7 @@ class _JobSerializer(StrictSerializer):
         required=False,
         allow_blank=True,
         default="",
-        help_text="The same id with the same arguments gets the same task, always; with other arguments 1014",
+        help_text="The same id with the same arguments gets the same task, for at least 90 days; with others 1014",
     )
 
 
@@ -76,6 +77,7 @@ class SyncView(APIView):
     @extend_schema(
         operation_id="tasks_sync", tags=["taskhub"], request=SyncSerializer, responses={202: SyncAcceptedSerializer}
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         values = _given(SyncSerializer, request)
         order = SyncOrder(SyncType(values["sync_type"]), values["start_date"], values["end_date"], values["batch_size"])
@@ -97,6 +99,7 @@ class SimStatusView(APIView):
         request=SimStatusSerializer,
         responses={202: SyncAcceptedSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         values = _given(SimStatusSerializer, request)
         task_id = request_status_sync(

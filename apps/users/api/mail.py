@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.api import request_actor
+from apps.core.api.idempotency import idempotent
 from apps.core.api.parsers import JSONBody
 from apps.core.api.permissions import requires
 from apps.core.api.strict import StrictSerializer
@@ -68,7 +69,7 @@ class EmbeddedFileSerializer(StrictSerializer):
 class _LetterSerializer(StrictSerializer):
     """What both forms of the request have in common."""
 
-    to = AddressesField()
+    to = AddressesField(help_text="At most 50 together with cc")
     cc = AddressesField(required=False)
     subject = serializers.CharField(max_length=255, trim_whitespace=False)
     body = serializers.CharField(
@@ -119,6 +120,7 @@ class EmailView(APIView):
         request={"application/json": EmailSerializer, "multipart/form-data": EmailFormSerializer},
         responses={202: EmailAcceptedSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         is_form = (request.content_type or "").startswith("multipart/form-data")
         given = (EmailFormSerializer if is_form else EmailSerializer)(data=request.data)
