@@ -112,6 +112,10 @@ class Carrier:
             _require_closed_circuit()
             try:
                 body = self._once(method, path, request)
+            except CarrierRefused:
+                # An answer all the same: the server is there, and others need not wait.
+                CIRCUIT.succeeded()
+                raise
             except (CarrierUnavailable, CarrierAnswerUnusable) as error:
                 CIRCUIT.failed()
                 pause = _pause(attempt, error.retry_after_seconds)
