@@ -9,6 +9,7 @@ from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
+from apps.core.db import delete_in_batches
 from apps.core.time_limits import time_limit
 from apps.users.models import IdempotentRequest, TokenSession
 from apps.users.services.idempotency import KEPT
@@ -35,9 +36,4 @@ def forget_old_sign_ins(*, now: datetime) -> dict[str, int]:
 
 
 def _delete_in_batches(rows: QuerySet[Any]) -> int:
-    """Short statements, each for itself: a long one would hold locks on tables that every request reads."""
-    deleted = 0
-    while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        rows.model._base_manager.filter(pk__in=keys).delete()
-        deleted += len(keys)
-    return deleted
+    return delete_in_batches(rows.order_by("pk"), size=BATCH)
