@@ -52,3 +52,9 @@ class CarrierRefused(Conflict):
     """The carrier does not want this call, however often it is made: wrong key, unknown address."""
 
     default_message = _("The carrier refuses the call.")
+
+
+class SyncTakenOver(Conflict):
+    """Another attempt holds the synchronisation by now, or it has been ended; this one stops."""
+
+    default_message = _("The synchronisation goes on in another attempt, or it has been ended.")

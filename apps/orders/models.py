@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from apps.orders.enums import SyncType
-from apps.orders.querysets import OrderQuerySet, SimCardQuerySet, SimUsageQuerySet, SyncRunQuerySet
+from apps.orders.querysets import OrderQuerySet, SimCardQuerySet, SimUsageQuerySet, SyncRequestQuerySet, SyncRunQuerySet
 
 # The largest integer that every JSON reader keeps exactly (2^53 - 1): cents of 90 trillion.
 MOST_CENTS = 9_007_199_254_740_991
@@ -208,19 +208,26 @@ class SimUsage(models.Model):
         verbose_name_plural = _("SIM usage")
         default_permissions = ("view",)
         constraints = [models.UniqueConstraint(fields=["sim_card", "day"], name="uk_sim_usage_card_day")]
+        # The nightly clean-up looks for old days of all cards.
+        indexes = [models.Index(fields=["day"], name="idx_sim_usage_day")]
 
     def __str__(self) -> str:
         return f"{self.sim_card_id} {self.day}"
 
 
 class SyncRequest(models.Model):
-    """Which task a request id of a caller was promised, and for which arguments.  Kept for ever."""
+    """Which task a request id of a caller was promised, and for which arguments.
+
+    Kept for 90 days and for as long as there is a run of that id (``services.sim_retention``).
+    """
 
     task_name = models.CharField(max_length=64)
     request_id = models.CharField(max_length=128)
     digest = models.CharField(max_length=64)
     task_id = models.CharField(max_length=128)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = SyncRequestQuerySet.as_manager()
 
     class Meta:
         db_table = "sim_sync_requests"
@@ -237,7 +244,8 @@ class SyncRun(models.Model):
     """One synchronisation with the carrier, how far it got and what it brought.
 
     ``cursor`` is written in the transaction of the batch before it: a run that is taken up again begins exactly where
-    the last batch was committed.
+    the last batch was committed.  ``claim`` names the attempt that holds it (``<task>:<attempt>``): an attempt that was
+    given up for dead and wakes again stores nothing more.
     """
 
     class State(models.TextChoices):
@@ -247,6 +255,7 @@ class SyncRun(models.Model):
 
     request_id = models.CharField(_("request id"), max_length=128)
     task_id = models.CharField(_("task"), max_length=128)
+    claim = models.CharField(max_length=160, blank=True, default="", db_default="", editable=False)
     sync_type = models.CharField(_("what"), max_length=20, choices=SyncType.choices)
     start_date = models.DateField(_("from day"), null=True, blank=True)
     end_date = models.DateField(_("to day"), null=True, blank=True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import connections, models
@@ -9,7 +9,7 @@ from apps.users.models import User
 from apps.users.querysets import fold
 
 if TYPE_CHECKING:
-    from apps.orders.models import Order, SimCard, SimUsage, SyncRun  # noqa: F401  # below
+    from apps.orders.models import Order, SimCard, SimUsage, SyncRequest, SyncRun  # noqa: F401  # below
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -28,9 +28,19 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.order_by("-created_at", "-id")
 
     def for_admin_list(self) -> Self:
-        """With ``customer_name``.  No join: an order is shown even where its user's row is gone."""
-        name = User.objects.filter(pk=models.OuterRef("user_id")).values("username")[:1]
-        return self.alive().annotate(customer_name=models.Subquery(name)).newest_first()
+        """With ``customer_name``, and whether the customer has a page (``customer_is_alive``).
+
+        No join: an order is shown even where its user's row is gone.
+        """
+        customer = User.objects.filter(pk=models.OuterRef("user_id"))
+        return (
+            self.alive()
+            .annotate(
+                customer_name=models.Subquery(customer.values("username")[:1]),
+                customer_is_alive=models.Exists(customer.alive()),
+            )
+            .newest_first()
+        )
 
     def found_by(self, text: str) -> Self:
         """Orders with this number, or of the user with this name or address, deleted users included.
@@ -67,16 +77,28 @@ class SimCardQuerySet(models.QuerySet["SimCard"]):
 
 
 class SimUsageQuerySet(models.QuerySet["SimUsage"]):
+    def before(self, day: date) -> Self:
+        return self.filter(day__lt=day).order_by("day")
+
     def newest_first(self) -> Self:
         return self.order_by("-day", "-id")
+
+
+class SyncRequestQuerySet(models.QuerySet["SyncRequest"]):
+    def forgettable(self, moment: datetime, runs: SyncRunQuerySet) -> Self:
+        """Asked before this, and no run bears the id: whoever asks with it anew meets no old run."""
+        return self.filter(created_at__lt=moment).exclude(request_id__in=runs.values("request_id")).order_by("pk")
 
 
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
     def of_request(self, request_id: str) -> Self:
         return self.filter(request_id=request_id)
 
-    def running_of(self, task_ids: Iterable[str]) -> Self:
-        return self.filter(task_id__in=list(task_ids), state="running")
+    def running(self) -> Self:
+        return self.filter(state="running")
+
+    def ended_before(self, moment: datetime) -> Self:
+        return self.filter(state__in=("finished", "failed"), finished_at__lt=moment).order_by("pk")
 
     def whole_status_runs(self) -> Self:
         """Finished ones that asked for every card, newest first: after them no card with a known status is stale."""

@@ -16,11 +16,12 @@ from apps.orders.clients.carrier import CARDS_PER_QUERY, Carrier, Period
 from apps.orders.clients.carrier_rows import Page
 from apps.orders.enums import SyncType
 from apps.orders.errors import CarrierAnswerUnusable
-from apps.orders.services import sim_sync
+from apps.orders.models import SyncRun
+from apps.orders.services import sim_cards, sim_retention, sim_sync
 from apps.orders.services.iccids import checked_iccids
 from apps.orders.services.sim_batches import Counts
-from apps.orders.services.sim_sync import BadRowNote, SyncOrder
-from apps.orders.task_names import DATA_SYNC, SIM_STATUS_SYNC
+from apps.orders.services.sim_sync import BadRowNote, Holder, SyncOrder
+from apps.orders.task_names import DATA_SYNC, FORGET_OLD_SIM_DATA, SIM_STATUS_SYNC
 from apps.taskhub.hub_task import Queue, RetryPolicy, current_run, hub_task
 
 log = structlog.get_logger(__name__)
@@ -41,20 +42,22 @@ def data_sync(
     batch_size: int = sim_sync.DEFAULT_BATCH_SIZE,
     request_id: str = "",
 ) -> dict[str, Any]:
-    """Page through what the carrier has.  Safe to run twice: it goes on after the last stored page."""
+    """Page through what the carrier has.
+
+    Safe to run twice: it goes on after the last stored page, and an older attempt stops.
+    """
     began = time.monotonic()
     order = SyncOrder(_sync_type(sync_type), _day("start_date", start_date), _day("end_date", end_date), batch_size)
-    run = sim_sync.begin_run(order, request_id=request_id or current_run.task_id, task_id=current_run.task_id)
+    holder = Holder(current_run.task_id, current_run.attempt)
+    run = sim_sync.begin_run(order, request_id=request_id or current_run.task_id, holder=holder)
     if run.state != "finished":
         try:
-            is_complete = _fetch_pages(order, run.pk, cursor=run.cursor, pages=run.pages)
+            _fetch_pages(order, run, holder)
         except Exception as error:
             if current_run.is_last_attempt or _is_final(error):
-                sim_sync.fail_run(run.pk, error=str(error), actor=current_run.actor)
+                sim_sync.fail_run(run.pk, holder=holder, error=str(error), actor=current_run.actor)
             raise
-        if not is_complete:
-            return {"run_id": run.pk, "state": "taken over by another attempt"}
-        run = sim_sync.finish_run(run.pk, actor=current_run.actor)
+        run = sim_sync.finish_run(run.pk, holder=holder, actor=current_run.actor)
     log.info("sim_sync_finished", run_id=run.pk, duration_ms=round((time.monotonic() - began) * 1000))
     return sim_sync.summary(run)
 
@@ -64,32 +67,30 @@ def _is_final(error: Exception) -> bool:
     return isinstance(error, AppError) and not isinstance(error, Unavailable)
 
 
-def _fetch_pages(order: SyncOrder, run_id: int, *, cursor: str, pages: int) -> bool:
-    """False when another attempt of the same request goes on from here."""
+def _fetch_pages(order: SyncOrder, run: SyncRun, holder: Holder) -> None:
+    """Raises SyncTakenOver when a newer attempt goes on from here."""
     period = Period(order.start_date, order.end_date)
     asked: set[str] = set()
     with Carrier() as carrier:
-        while cursor or not pages:
+        while run.cursor or not run.pages:
             current_run.stop_if_cancelled()
-            page = carrier.page(order.sync_type, period, size=order.batch_size, cursor=cursor)
-            asked.add(cursor)
+            page = carrier.page(order.sync_type, period, size=order.batch_size, cursor=run.cursor)
+            asked.add(run.cursor)
             if page.next_cursor in asked and page.next_cursor:
                 raise CarrierAnswerUnusable("a cursor that was asked for already: the list would never end")
+            number = run.pages + 1
             run = sim_sync.store_batch(
-                run_id,
+                run.pk,
                 page.rows,
-                after=cursor,
+                number=number,
                 cursor=page.next_cursor,
                 total=page.total,
-                bad=_notes(page, pages + 1),
+                bad=_notes(page, number),
+                holder=holder,
                 actor=current_run.actor,
             )
-            if run is None:
-                return False
-            cursor, pages = run.cursor, run.pages
             text = _("%(rows)d rows, page %(page)d") % {"rows": run.seen, "page": run.pages}
             current_run.progress(_percent(run.seen, run.total), text)
-    return True
 
 
 def _notes(page: Page, number: int) -> list[BadRowNote]:
@@ -123,9 +124,9 @@ def _day(name: str, value: str) -> date | None:
 )
 def sim_status_sync(*, iccids: list[str], force_sync: bool = False, request_id: str = "") -> dict[str, Any]:
     """Ask for these cards.  Without ``force_sync`` those whose state is fresh are left out; so running it twice asks
-    once."""
+    once.  One audit event tells the counts."""
     wanted = checked_iccids(iccids)
-    asked = wanted if force_sync else sim_sync.stale_among(wanted, now=timezone.now())
+    asked = wanted if force_sync else sim_cards.stale_among(wanted, now=timezone.now())
     counts, known = Counts(), set()
     if asked:
         with Carrier() as carrier:
@@ -133,14 +134,29 @@ def sim_status_sync(*, iccids: list[str], force_sync: bool = False, request_id: 
                 current_run.stop_if_cancelled()
                 chunk = asked[start : start + CARDS_PER_QUERY]
                 rows = [row for row in carrier.statuses(chunk).rows if row.iccid in set(chunk)]
-                counts += sim_sync.store_asked(rows, actor=current_run.actor)
+                counts += sim_cards.store_asked(rows, actor=current_run.actor)
                 known |= {row.iccid for row in rows}
                 current_run.progress(min(99, (start + len(chunk)) * 100 // len(asked)))
-    log.info("sim_status_synced", request_id=request_id, asked=len(asked), changed=counts.changed)
-    return {
+    unknown = [iccid for iccid in asked if iccid not in known]
+    told = {
         "asked": len(asked),
         "fresh": len(wanted) - len(asked),
         "created": counts.created,
         "changed": counts.changed,
-        "unknown": [iccid for iccid in asked if iccid not in known],
     }
+    sim_cards.note_asked(current_run.task_id, wanted, counts={**told, "unknown": len(unknown)}, actor=current_run.actor)
+    log.info("sim_status_synced", request_id=request_id, asked=len(asked), changed=counts.changed)
+    return {**told, "unknown": unknown}
+
+
+@hub_task(
+    name=FORGET_OLD_SIM_DATA,
+    queue=Queue.LOW,
+    label=gettext_lazy("Forget old SIM data"),
+    # The first time there may be millions of rows; what is left is for the next night.
+    soft_limit_seconds=900,
+    retry=RetryPolicy(max_retries=3),
+)
+def forget_old_sim_data() -> dict[str, int]:
+    """Safe to run twice: what is gone is not found again."""
+    return sim_retention.forget_old_sim_data(now=timezone.now())

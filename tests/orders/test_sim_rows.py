@@ -16,7 +16,7 @@ from apps.orders.clients.carrier_rows import RealNameRow, StatusRow, UsageRow
 from apps.orders.models import SimCard, SyncRun
 from apps.orders.services.iccids import with_check_digit
 from apps.orders.services.sim_batches import store_rows
-from apps.orders.services.sim_sync import stale_among
+from apps.orders.services.sim_cards import stale_among
 from apps.orders.task_names import DATA_SYNC
 from apps.taskhub.enums import TaskStatus
 from apps.taskhub.models import Task

@@ -15,7 +15,7 @@ from apps.orders.enums import SyncType
 from apps.orders.models import SyncRequest, SyncRun
 from apps.orders.services import sim_sync
 from apps.orders.services.iccids import with_check_digit
-from apps.orders.services.sim_sync import SyncOrder, request_status_sync, request_sync
+from apps.orders.services.sim_sync import Holder, SyncOrder, request_status_sync, request_sync
 from apps.orders.task_names import DATA_SYNC, SIM_STATUS_SYNC
 from apps.taskhub.enums import TaskStatus
 from apps.taskhub.hub_task.execution import finished_event, lost_outcome
@@ -99,9 +99,11 @@ def test_the_end_of_another_kind_of_task_is_no_news(carrier: CarrierServer) -> N
 
 @pytest.mark.parametrize("state", ["finished", "failed"])
 def test_a_late_failure_leaves_an_ended_run_alone(state: str) -> None:
-    run = SyncRunFactory(state=state, error="first")
+    holder = Holder("t", 1)
+    run = SyncRunFactory(state=state, error="first", task_id="t", claim=str(holder))
 
-    sim_sync.fail_run(run.pk, error="late", actor=SYSTEM)
+    sim_sync.fail_run(run.pk, holder=holder, error="late", actor=SYSTEM)
+    sim_sync.fail_runs_of({"t": "late"}, actor=SYSTEM)
 
     run.refresh_from_db()
     assert (run.state, run.error) == (state, "first")
@@ -135,7 +137,7 @@ def test_a_request_id_with_other_arguments_is_refused(carrier: CarrierServer) ->
     assert (Task.objects.count(), SyncRequest.objects.count(), len(recorded())) == (2, 2, events)
 
 
-def test_a_request_id_gets_its_first_task_for_ever(carrier: CarrierServer) -> None:
+def test_a_request_id_gets_its_first_task_also_when_the_hub_has_forgotten_it(carrier: CarrierServer) -> None:
     card = with_check_digit("8986000000000000001")
     first = request_sync(SyncOrder(SyncType.SIM_STATUS), actor=STAFF, request_id="r-1")
     asked = request_status_sync([card], force=True, actor=STAFF, request_id="r-1")

@@ -20,6 +20,7 @@ from apps.orders.errors import CarrierUnavailable
 from apps.orders.models import SimCard, SimUsage, SyncRun
 from apps.orders.services import sim_sync
 from apps.orders.services.sim_batches import store_rows
+from apps.orders.services.sim_sync import Holder
 from apps.orders.task_names import DATA_SYNC
 from apps.taskhub.enums import TaskStatus
 from apps.taskhub.hub_task import execution, live
@@ -301,21 +302,25 @@ def test_a_run_goes_on_after_its_last_stored_page(carrier: CarrierServer) -> Non
 def test_rows_and_checkpoint_commit_together(carrier: CarrierServer, monkeypatch: pytest.MonkeyPatch) -> None:
     carrier.items["status"] = statuses(20)
     monkeypatch.setattr(SyncRun, "save", lambda *_args, **_kwargs: 1 / 0)
-    run = SyncRun(request_id="r", task_id="t", sync_type="sim_status", batch_size=10)
+    holder = Holder("t", 1)
+    run = SyncRun(request_id="r", task_id="t", claim=str(holder), sync_type="sim_status", batch_size=10)
     SyncRun.objects.bulk_create([run])
     rows = [carrier_client.Carrier().page(SyncType.SIM_STATUS, carrier_client.Period(), size=10)]
 
     with pytest.raises(ZeroDivisionError):
-        sim_sync.store_batch(run.pk, rows[0].rows, after="", cursor="o10", actor=STAFF)
+        sim_sync.store_batch(run.pk, rows[0].rows, number=1, cursor="o10", holder=holder, actor=STAFF)
 
     assert (SimCard.objects.count(), SyncRun.objects.get().cursor) == (0, "")
 
 
 def test_a_page_is_stored_once_whoever_comes_late(carrier: CarrierServer) -> None:
-    run = SyncRunFactory(cursor="o20", pages=2)
+    holder = Holder("t", 1)
+    run = SyncRunFactory(cursor="o20", pages=2, claim=str(holder))
+    late = [StatusRow(iccid(1), "active")]
 
-    assert sim_sync.store_batch(run.pk, [], after="o10", cursor="o20", actor=STAFF) is None
-    assert SyncRun.objects.get().pages == 2
+    now = sim_sync.store_batch(run.pk, late, number=2, cursor="o20", holder=holder, actor=STAFF)
+
+    assert (now.pages, now.cursor, SimCard.objects.count()) == (2, "o20", 0)
 
 
 def test_one_request_is_one_run(carrier: CarrierServer) -> None:

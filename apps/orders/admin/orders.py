@@ -265,7 +265,8 @@ class OrderAdmin(KeysetAdmin):
 
     @admin.display(description=_("user"))
     def customer(self, order: Any) -> SafeString:
-        return link(reverse("admin:users_user_change", args=[order.user_id]), order.customer_name or order.user_id)
+        address = reverse("admin:users_user_change", args=[order.user_id]) if order.customer_is_alive else None
+        return link(address, order.customer_name or order.user_id)
 
     @admin.display(description=_("amount"))
     def price(self, order: Order) -> str:

@@ -1,4 +1,4 @@
-"""SIM cards in the back-office: what the carrier says of them, and asking it now."""
+"""SIM cards in the back-office: what the carrier says of them, asking it now, and which order a card belongs to."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.actor import Actor
 from apps.core.admin import ChoiceFilter, DialogForm, KeysetAdmin, chip, dialog_action, link, mono, when
+from apps.core.errors import FieldError, Invalid
 from apps.orders.admin.usage_chart import usage_chart
 from apps.orders.enums import SyncType
-from apps.orders.models import SimCard, SimUsage
+from apps.orders.models import Order, SimCard, SimUsage
 from apps.orders.services.iccids import is_iccid
+from apps.orders.services.orders import REASON_LENGTH
+from apps.orders.services.sim_cards import assign_card
 from apps.orders.services.sim_sync import SyncOrder, request_status_sync, request_sync
 
-_SYNC = "orders.sync_simcard"
+_SYNC, _CHANGE, _USAGE = "orders.sync_simcard", "orders.change_simcard", "orders.view_simusage"
 CARD_TONES = {
     SimCard.Status.UNKNOWN: "neutral",
     SimCard.Status.INACTIVE: "neutral",
@@ -37,6 +40,21 @@ REAL_NAME_TONES = {
     SimCard.RealName.VERIFIED: "success",
     SimCard.RealName.REJECTED: "danger",
 }
+
+
+class AssignForm(DialogForm):
+    order_id = forms.CharField(
+        label=_("order number"),
+        required=False,
+        max_length=50,
+        help_text=_("The whole number; empty: the card belongs to no order."),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, obj=obj, **kwargs)
+        if isinstance(obj, SimCard) and obj.order is not None:
+            self.fields["order_id"].initial = obj.order.order_id
 
 
 class SyncForm(DialogForm):
@@ -61,7 +79,8 @@ class SimCardAdmin(KeysetAdmin):
     search_fields = ("iccid__startswith", "order__order_id__exact")
     search_help_text = _("Beginning of the ICCID, or an order number")
     actions_list = ("synchronise",)
-    actions_detail = ("ask_carrier",)
+    actions_row = ("assign",)
+    actions_detail = ("assign", "ask_carrier")
     fieldsets = (
         (None, {"fields": ("number", "order_shown", "status_chip", "real_name_chip", "synchronised")}),
         (_("Data used"), {"fields": ("usage_shown",)}),
@@ -76,6 +95,12 @@ class SimCardAdmin(KeysetAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SimCard]:
         return SimCard.objects.for_admin_list()
+
+    def get_fieldsets(self, request: HttpRequest, obj: SimCard | None = None) -> Any:
+        """When somebody was online shows in what they used: that is a permission of its own."""
+        if request.user.has_perm(_USAGE):
+            return self.fieldsets
+        return [group for group in self.fieldsets if "usage_shown" not in group[1]["fields"]]
 
     # --- actions ----------------------------------------------------------------------------------------------
     @dialog_action(
@@ -102,6 +127,18 @@ class SimCardAdmin(KeysetAdmin):
     def ask_carrier(self, request: HttpRequest, obj: SimCard, form: DialogForm) -> SafeString:
         return _queued(request_status_sync([obj.iccid], force=True, actor=Actor.of_user(request.user)))
 
+    @dialog_action(description=_("Assign to an order"), permission=_CHANGE, form=AssignForm, icon="shopping_bag")
+    def assign(self, request: HttpRequest, obj: SimCard, form: AssignForm) -> str:
+        number = form.cleaned_data["order_id"].strip()
+        order = Order.objects.alive().filter(order_id=number).first() if number else None
+        if number and order is None:
+            raise Invalid(errors=[FieldError("order_id", "unknown", _("There is no such order."))])
+        actor = Actor.of_user(request.user)
+        assign_card(obj.pk, order.pk if order else None, actor=actor, reason=form.cleaned_data["reason"])
+        if order is None:
+            return gettext("The card belongs to no order now.")
+        return gettext("The card belongs to order %(number)s now.") % {"number": order.order_id}
+
     # --- list -------------------------------------------------------------------------------------------------
     @admin.display(description="ICCID")
     def number(self, card: SimCard) -> SafeString:
@@ -110,7 +147,10 @@ class SimCardAdmin(KeysetAdmin):
     @admin.display(description=_("order number"))
     def order_shown(self, card: SimCard) -> SafeString:
         order = card.order
-        return link(reverse("admin:orders_order_change", args=[order.pk]) if order else None, order and order.order_id)
+        if order is None:
+            return link(None, None)
+        address = None if order.deleted_at else reverse("admin:orders_order_change", args=[order.pk])
+        return link(address, order.order_id)
 
     @admin.display(description=_("status"))
     def status_chip(self, card: SimCard) -> SafeString:

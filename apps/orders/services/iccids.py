@@ -15,6 +15,11 @@ _DIGITS = re.compile(r"\d{18,22}\Z", re.ASCII)
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
+def label_of(iccids: Sequence[str]) -> str:
+    """What a question for these cards is called."""
+    return iccids[0] if len(iccids) == 1 else f"{iccids[0]} +{len(iccids) - 1}"
+
+
 def checked_iccids(iccids: Sequence[str]) -> list[str]:
     """Without duplicates, in the order given.  Raises Invalid, naming each number that is none."""
     if not 1 <= len(iccids) <= MAX_ICCIDS:

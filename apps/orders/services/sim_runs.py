@@ -1,4 +1,4 @@
-"""Following the hub: a run whose task is dead is over.
+"""Following the hub: a run whose task is dead is over, and so is a question for single cards.
 
 The task itself tells of most failures (``fail_run``), but not of a time limit, a worker that was lost once too often or
 a cancellation between two attempts.  ``on_finished`` runs in the recorder's transaction and is safe to run twice.
@@ -7,19 +7,19 @@ a cancellation between two attempts.  ``on_finished`` runs in the recorder's tra
 from __future__ import annotations
 
 from apps.core.actor import SYSTEM
-from apps.orders.models import SyncRun
-from apps.orders.services.sim_sync import fail_run
-from apps.orders.task_names import DATA_SYNC
+from apps.orders.services.sim_cards import note_question_failed
+from apps.orders.services.sim_sync import fail_runs_of
+from apps.orders.task_names import DATA_SYNC, SIM_STATUS_SYNC
 from apps.taskhub.registry import RunFinished, RunListener
 
 
 def on_finished(runs: list[RunFinished]) -> None:
-    reasons = {run.task_id: _reason(run) for run in runs if run.name == DATA_SYNC and run.status == "dead"}
-    if not reasons:
-        return
-    # In the order of their keys: two recorders never wait for each other.
-    for run_id, task_id in SyncRun.objects.running_of(reasons).order_by("pk").values_list("pk", "task_id"):
-        fail_run(run_id, error=reasons[task_id], actor=SYSTEM)
+    dead = [run for run in runs if run.status == "dead"]
+    if reasons := {run.task_id: _reason(run) for run in dead if run.name == DATA_SYNC}:
+        fail_runs_of(reasons, actor=SYSTEM)
+    for run in dead:
+        if run.name == SIM_STATUS_SYNC:
+            note_question_failed(run.task_id, error=_reason(run), actor=SYSTEM)
 
 
 def _reason(run: RunFinished) -> str:

@@ -5,16 +5,17 @@
     request_status_sync(…)   → hub task sim.status_sync
 
 A run belongs to its request id (without one, to its task): taken up again it goes on after the last committed batch,
-finished it does nothing.  One audit event per run tells the counts; a card whose status really changed has its own.
+finished it does nothing.  Of two attempts at one run the newer holds it (``claim``) and the older stops at its next
+batch.  One audit event per run tells the counts; a card whose status really changed has its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import orjson
@@ -30,9 +31,9 @@ from apps.core.actor import Actor
 from apps.core.db import locked
 from apps.core.errors import FieldError, IdempotencyKeyReused, Invalid
 from apps.orders.enums import SyncType
-from apps.orders.errors import CarrierNotConfigured
-from apps.orders.models import SimCard, SyncRequest, SyncRun
-from apps.orders.services.iccids import checked_iccids
+from apps.orders.errors import CarrierNotConfigured, SyncTakenOver
+from apps.orders.models import SyncRequest, SyncRun
+from apps.orders.services.iccids import checked_iccids, label_of
 from apps.orders.services.sim_batches import Counts, Rows, store_rows
 from apps.orders.task_names import DATA_SYNC, SIM_STATUS_SYNC
 from apps.taskhub.hub_task import Queue
@@ -64,10 +65,26 @@ class BadRowNote:
     sample: str
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One attempt of a task, as ``SyncRun.claim`` names it."""
+
+    task_id: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.task_id}:{self.attempt}"
+
+    def is_older_than(self, claim: str) -> bool:
+        """Than another attempt of the same task; of two tasks nobody can tell."""
+        task_id, _colon, attempt = claim.rpartition(":")
+        return task_id == self.task_id and attempt.isdigit() and self.attempt < int(attempt)
+
+
 # --- asking ---------------------------------------------------------------------------------------------------------
 @transaction.atomic
 def request_sync(order: SyncOrder, *, actor: Actor, request_id: str = "", queue: Queue | None = None) -> str:
-    """Queue a synchronisation; the same request id gets the same task, for ever.  Returns the task's id.
+    """Queue a synchronisation; the same request id gets the same task while it is remembered.  Returns the task's id.
 
     Raises Invalid (fields named), CarrierNotConfigured, IdempotencyKeyReused for the id of a request with other
     arguments.
@@ -86,14 +103,13 @@ def request_sync(order: SyncOrder, *, actor: Actor, request_id: str = "", queue:
 def request_status_sync(
     iccids: Sequence[str], *, force: bool, actor: Actor, request_id: str = "", queue: Queue | None = None
 ) -> str:
-    """Queue the question for the state of these cards; the same request id gets the same task, for ever.
+    """Queue the question for the state of these cards; the same request id gets the same task while it is remembered.
 
     Returns the task's id.  Raises Invalid (fields named), CarrierNotConfigured, IdempotencyKeyReused.
     """
     cards = checked_iccids(iccids)
     arguments = {"iccids": cards, "force_sync": force}
-    label = cards[0] if len(cards) == 1 else f"{cards[0]} +{len(cards) - 1}"
-    return _queue(SIM_STATUS_SYNC, arguments, label=label, actor=actor, request_id=request_id, queue=queue)
+    return _queue(SIM_STATUS_SYNC, arguments, label=label_of(cards), actor=actor, request_id=request_id, queue=queue)
 
 
 def _queue(
@@ -137,8 +153,12 @@ def check_order(order: SyncOrder) -> None:
 
 # --- the run --------------------------------------------------------------------------------------------------------
 @transaction.atomic
-def begin_run(order: SyncOrder, *, request_id: str, task_id: str) -> SyncRun:
-    """The run of this request: new, or as its last batch left it.  Raises Invalid, IdempotencyKeyReused."""
+def begin_run(order: SyncOrder, *, request_id: str, holder: Holder) -> SyncRun:
+    """The run of this request, new or as its last batch left it; unless it is finished, ``holder`` has it from now on.
+
+    It belongs to the holder's task, whose end decides about it.  Raises Invalid, IdempotencyKeyReused, SyncTakenOver
+    for an attempt that comes after a later one of its own task.
+    """
     check_order(order)
     fields = {
         "sync_type": order.sync_type,
@@ -146,16 +166,21 @@ def begin_run(order: SyncOrder, *, request_id: str, task_id: str) -> SyncRun:
         "end_date": order.end_date,
         "batch_size": order.batch_size,
     }
-    run, is_new = SyncRun.objects.get_or_create(request_id=request_id, defaults={**fields, "task_id": task_id})
+    claimed = {"task_id": holder.task_id, "claim": str(holder)}
+    known, is_new = SyncRun.objects.get_or_create(request_id=request_id, defaults={**fields, **claimed})
     if is_new:
-        return run
+        return known
+    run = locked(SyncRun.objects.filter(pk=known.pk)).get()
     if any(getattr(run, name) != value for name, value in fields.items()):
         raise IdempotencyKeyReused
-    if run.state == SyncRun.State.FAILED:
-        # A person or the hub tries again: from the checkpoint, not from the start.
-        # It belongs to that task from now on, whose end decides about it.
-        run.state, run.error, run.finished_at, run.task_id = SyncRun.State.RUNNING, "", None, task_id
-        run.save(update_fields=["state", "error", "finished_at", "task_id", "updated_at"])
+    if run.state == SyncRun.State.FINISHED:
+        return run
+    if holder.is_older_than(run.claim):
+        raise SyncTakenOver
+    # Also a failed one, when a person or the hub tries again: from the checkpoint, not from the start.
+    run.state, run.error, run.finished_at = SyncRun.State.RUNNING, "", None
+    run.task_id, run.claim = holder.task_id, str(holder)
+    run.save(update_fields=["state", "error", "finished_at", "task_id", "claim", "updated_at"])
     return run
 
 
@@ -164,23 +189,33 @@ def store_batch(
     run_id: int,
     rows: Rows,
     *,
-    after: str,
+    number: int,
     cursor: str,
     total: int = 0,
     bad: Sequence[BadRowNote] = (),
+    holder: Holder,
     actor: Actor,
-) -> SyncRun | None:
-    """Rows and checkpoint commit together.  ``after`` is the cursor of the page itself, ``cursor`` of the next.
+) -> SyncRun:
+    """Page ``number`` and the checkpoint commit together; ``cursor`` is that of the page after it.
 
-    None when another attempt has stored this page already: then this one stops.
+    Returns the run as it is now.  A page that is stored already is not stored again: an attempt that was delivered
+    twice goes on after the pages of its twin.  Raises SyncTakenOver.
     """
-    run = locked(SyncRun.objects.filter(pk=run_id)).get()
-    if run.cursor != after or run.state != SyncRun.State.RUNNING:
-        return None
+    run = _held(run_id, holder)
+    if run.pages >= number:
+        return run
     counts = store_rows(rows, now=timezone.now(), actor=actor)
     _add(run, counts, bad)
     run.cursor, run.total = cursor, max(total, run.total)
     run.save()
+    return run
+
+
+def _held(run_id: int, holder: Holder) -> SyncRun:
+    """The row, locked.  Raises SyncTakenOver unless this attempt may go on with it."""
+    run = locked(SyncRun.objects.filter(pk=run_id)).get()
+    if run.claim != str(holder) or run.state == SyncRun.State.FAILED:
+        raise SyncTakenOver
     return run
 
 
@@ -196,9 +231,9 @@ def _add(run: SyncRun, counts: Counts, bad: Sequence[BadRowNote]) -> None:
 
 
 @transaction.atomic
-def finish_run(run_id: int, *, actor: Actor) -> SyncRun:
-    """The last page is stored.  One event for the run; nothing when it is finished already."""
-    run = locked(SyncRun.objects.filter(pk=run_id)).get()
+def finish_run(run_id: int, *, holder: Holder, actor: Actor) -> SyncRun:
+    """The last page is stored.  One event for the run; nothing when it is finished already.  Raises SyncTakenOver."""
+    run = _held(run_id, holder)
     if run.state == SyncRun.State.FINISHED:
         return run
     run.state, run.finished_at = SyncRun.State.FINISHED, timezone.now()
@@ -208,14 +243,23 @@ def finish_run(run_id: int, *, actor: Actor) -> SyncRun:
 
 
 @transaction.atomic
-def fail_run(run_id: int, *, error: str, actor: Actor) -> None:
-    """No attempt follows.  What was stored stays; another try goes on from there.
+def fail_run(run_id: int, *, holder: Holder, error: str, actor: Actor) -> None:
+    """No attempt follows this one.  What was stored stays; another try goes on from there.
 
-    Nothing unless it is running: the failure of a late attempt is no news of a run that another one has ended.
+    Nothing unless it is running and held by this attempt: the failure of a late one is no news.
     """
-    run = locked(SyncRun.objects.filter(pk=run_id)).get()
-    if run.state != SyncRun.State.RUNNING:
-        return
+    for run in locked(SyncRun.objects.filter(pk=run_id, claim=str(holder)).running()):
+        _fail(run, error, actor=actor)
+
+
+@transaction.atomic
+def fail_runs_of(reasons: Mapping[str, str], *, actor: Actor) -> None:
+    """These tasks are dead, each for its reason, and so are the runs that still belong to them."""
+    for run in locked(SyncRun.objects.filter(task_id__in=list(reasons)).running()):
+        _fail(run, reasons[run.task_id], actor=actor)
+
+
+def _fail(run: SyncRun, error: str, *, actor: Actor) -> None:
     run.state, run.error, run.finished_at = SyncRun.State.FAILED, error[:2000], timezone.now()
     run.save(update_fields=["state", "error", "finished_at", "updated_at"])
     record(Action.SYNCHRONISED, reference(run), actor=actor, data={**summary(run), "error": run.error})
@@ -238,28 +282,3 @@ def summary(run: SyncRun) -> dict[str, Any]:
         "duplicates": run.duplicates,
         "bad": run.bad,
     }
-
-
-# --- single cards ---------------------------------------------------------------------------------------------------
-def stale_among(iccids: Sequence[str], *, now: datetime) -> list[str]:
-    """Those whose status is older than SIM_STATUS_FRESH, in the order given.
-
-    After a recent whole run these are the ones whose status is not known: the run need not have told of them.
-    """
-    fresh_from = now - settings.SIM_STATUS_FRESH
-    newest = SyncRun.objects.whole_status_runs().values_list("started_at", flat=True).first()
-    cards = SimCard.objects.filter(iccid__in=iccids)
-    after_whole_run = newest is not None and newest > fresh_from
-    settled = cards.with_known_status() if after_whole_run else cards.filter(synced_at__gt=fresh_from)
-    fresh = set(settled.values_list("iccid", flat=True))
-    return [iccid for iccid in iccids if iccid not in fresh]
-
-
-@transaction.atomic
-def store_asked(rows: Rows, *, actor: Actor) -> Counts:
-    """What the carrier said of cards that were asked for by themselves: all of them are fresh now."""
-    now = timezone.now()
-    counts = store_rows(rows, now=now, actor=actor)
-    iccids = [row.iccid for row in rows]
-    SimCard.objects.filter(iccid__in=iccids).exclude(synced_at=now).update(synced_at=now)
-    return counts
