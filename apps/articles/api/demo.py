@@ -30,13 +30,13 @@ class DemoPiece:
 PIECES = (
     DemoPiece(
         "shanghai-card-complete",
-        "上海站十二场对阵全部出炉",
-        "主赛六场、副赛六场已经签约，女子草量级冠军战列为压轴。门票下周一开售。",
+        "上海站四场对阵全部出炉",
+        "主赛、副赛各两场已经签约，唐若溪的女子草量级对决列为压轴。门票下周一开售。",
     ),
     DemoPiece(
         "comeback-after-two-years",
-        "Lightweight contender returns after two years away",
-        "A rebuilt knee, a new gym and a five-round main event: the former title challenger is back on the card.",
+        "Marek Dubrowny returns after two years away",
+        "A rebuilt knee, a new gym and three rounds against Chen Lifeng: the former challenger is back on the card.",
     ),
     DemoPiece(
         "weigh-in-rules",

@@ -13,6 +13,7 @@ from apps.events.services.cards import (
     replace_fighter,
     restore_bout,
 )
+from apps.events.services.demo import ensure_demo_card
 from apps.events.services.duplicates import restore_duplicate, void_duplicate
 from apps.events.services.entering import edit_event, enter_event
 from apps.events.services.events import change_event, run_by_hand
@@ -61,6 +62,7 @@ __all__ = [
     "change_event",
     "confirm_result",
     "edit_event",
+    "ensure_demo_card",
     "enter_event",
     "enter_result",
     "follow",
