@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import psutil
 import psycopg
 import pytest
+from django.contrib.auth.hashers import check_password
 
 from apps.core.local_services import Places
 from apps.core.local_services.processes import wait_until
@@ -163,6 +164,23 @@ def test_start_use_stop_and_start_again(product: Product, tell: Callable[[str], 
     assert _users(product.places) == users
     product.stop(second, signal.SIGTERM)
     assert second.survivors() == []
+
+
+def test_told_password_works_after_its_file_was_lost(product: Product) -> None:
+    first = product.start(within=FIRST_START_SECONDS)
+    product.stop(first)
+    (product.places.root / "demo_password").unlink()
+
+    second = product.start(within=FIRST_START_SECONDS)
+
+    told = READY.search(second.ready_line)
+    assert told is not None
+    [(name, encoded)] = _users(product.places)
+    assert (name, told[2]) == ("demo", "demo")
+    assert told[3] != READY.search(first.ready_line)[3]  # type: ignore[index]
+    assert check_password(told[3], encoded)
+    assert "RuntimeWarning" not in first.text + second.text
+    product.stop(second)
 
 
 def test_killed_supervisor_is_survived_by_the_next_start(product: Product) -> None:
