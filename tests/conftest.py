@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import redis
+from django.db import connection
 
 from apps.audit.services import observing
 from apps.core import cache
 from apps.core import redis as core_redis
 from apps.core.api import throttling
 from apps.taskhub.hub_task import RetryPolicy, broker
+from tests.flush import baseline
 from tests.scratch_redis import refusal
 
 IS_XDIST_WORKER = "PYTEST_XDIST_WORKER" in os.environ
@@ -58,3 +60,4 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         from apps.audit.models import OutboxEntry
 
         OutboxEntry.objects.all().delete()
+        baseline.keep(connection)
