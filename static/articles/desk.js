@@ -10,7 +10,7 @@
     const token = desk.querySelector("[name=csrfmiddlewaretoken]").value;
     let busy = false;
     let loading = 0;
-    // What was sent on a version that is no longer the last.
+    // What was sent on a version that is no longer the last, while its piece stays in the pane.
     let refused = null;
 
     const cards = () => [...desk.querySelectorAll("[data-card]")];
@@ -25,14 +25,15 @@
 
     // What was typed and not sent yet, by piece: it outlives moving on, a refusal and signing in again.
     const shown = () => pane.querySelector("[data-shown]");
-    const draftKey = () => `desk-draft-${shown().dataset.shown}`;
+    const draftKey = (piece) => `desk-draft-${piece}`;
 
     function keepDraft(typed) {
-        sessionStorage.setItem(draftKey(), JSON.stringify([typed.dataset.form, [...new FormData(typed)]]));
+        const draft = JSON.stringify([typed.dataset.form, [...new FormData(typed)]]);
+        sessionStorage.setItem(draftKey(shown().dataset.shown), draft);
     }
 
     function restoreDraft() {
-        const kept = sessionStorage.getItem(draftKey());
+        const kept = sessionStorage.getItem(draftKey(shown().dataset.shown));
         if (!kept) return;
         const [name, values] = JSON.parse(kept);
         if (!form(name)) return;
@@ -43,18 +44,18 @@
         form(name).hidden = false;
     }
 
-    function dropDraft() {
-        if (shown()) sessionStorage.removeItem(draftKey());
+    function dropDraft(piece) {
+        sessionStorage.removeItem(draftKey(piece));
     }
 
+    // The pane is empty until the piece is there: no key acts on one that is marked but not to be seen yet.
     async function show(card) {
         const number = ++loading;
+        pane.replaceChildren();
+        refused = null;
         for (const other of cards()) other.removeAttribute("aria-current");
         desk.querySelector("[data-nothing]").hidden = Boolean(card);
-        if (!card) {
-            pane.replaceChildren();
-            return;
-        }
+        if (!card) return;
         card.setAttribute("aria-current", "true");
         card.scrollIntoView({ block: "nearest" });
         try {
@@ -76,14 +77,15 @@
         if (next && next !== current()) show(next);
     }
 
-    // The piece is decided: the next one comes by itself, the list's last one gives way to the one before.
-    function leave() {
+    // This piece is decided.  While it is in the pane the next one comes by itself, the list's last one gives way to the
+    // one before; whoever has moved on stays where they are.
+    function leave(card) {
         const all = cards();
-        const card = current();
         const place = all.indexOf(card);
         const next = all[place + 1] || all[place - 1];
+        const inPane = card === current();
         card.closest("li").remove();
-        if (next || all.length === 1) show(next);
+        if (inPane) show(next);
         if (!cards().length) window.location.assign(desk.dataset.address + window.location.search.replace(/piece=\d+&?/, ""));
     }
 
@@ -106,12 +108,13 @@
         if (busy || !plain) return;
         busy = true;
         const body = new FormData(plain);
+        const goesTo = button.dataset.goesTo || shown().dataset.shown;
         body.set("deed", button.dataset.deed);
         try {
             const answer = await send(button.dataset.address, body);
             if (!answer.ok) return tell(answer.body.message, true);
             const query = new URLSearchParams(window.location.search);
-            query.set("piece", button.dataset.goesTo || current().dataset.card);
+            query.set("piece", goesTo);
             window.location.assign(`${desk.dataset.address}?${query}`);
         } catch {
             tell(desk.dataset.failed, true);
@@ -129,7 +132,7 @@
         const names = pane.querySelector("[data-names-form]");
         if (names) for (const [name, value] of new FormData(names)) body.append(name, value);
         body.set("deed", deed);
-        return carryOut(plain, body);
+        return carryOut(plain.action, body);
     }
 
     // The same again, on the version that stands there now.
@@ -137,28 +140,31 @@
         const plain = form("plain");
         if (busy || !plain || !refused) return;
         for (const [name, value] of new FormData(pane.querySelector("[data-newer]"))) refused.set(name, value);
-        return carryOut(plain, refused);
+        return carryOut(plain.action, refused);
     }
 
-    async function carryOut(plain, body) {
+    // The answer concerns the piece that was sent, whichever is in the pane when it comes.
+    async function carryOut(address, body) {
         const deed = body.get("deed");
+        const card = current();
+        const inPane = () => card === current() && shown();
         busy = true;
         refused = null;
         try {
-            const answer = await send(plain.action + window.location.search, body);
+            const answer = await send(address + window.location.search, body);
             tell(answer.body.message, !answer.ok);
             if (answer.ok) {
-                if (["approve", "reject", "edit"].includes(deed)) dropDraft();
+                if (["approve", "reject", "edit"].includes(deed)) dropDraft(card.dataset.card);
                 desk.querySelector("[data-left]").textContent = answer.body.left;
-                if (deed === "approve" || deed === "reject") leave();
-                else await show(current());
+                if (deed === "approve" || deed === "reject") leave(card);
+                else if (inPane()) await show(card);
                 if (undoButton && ["approve", "reject", "edit", "names"].includes(deed)) undoButton.disabled = false;
-            } else if (answer.body.html) {
+            } else if (answer.body.html && inPane()) {
                 pane.querySelector("[data-both]").innerHTML = answer.body.html;
                 refused = body;
                 pane.querySelector("[data-again]").focus();
-            } else if (answer.body.claimed || answer.status === 409) {
-                await show(current());
+            } else if ((answer.body.claimed || answer.status === 409) && inPane()) {
+                await show(card);
             }
         } catch {
             tell(desk.dataset.failed, true);
@@ -193,7 +199,7 @@
 
     // Escape only puts aside what was typed, the button throws it away.
     function close(forGood) {
-        if (forGood) dropDraft();
+        if (forGood && shown()) dropDraft(shown().dataset.shown);
         for (const other of pane.querySelectorAll(".bjz-desk-form")) {
             if (forGood) other.reset();
             other.hidden = true;
@@ -255,7 +261,7 @@
         else if ("close" in button.dataset) close(true);
         else if ("resend" in button.dataset) resend();
         else {
-            dropDraft();
+            dropDraft(shown().dataset.shown);
             show(current());
         }
     });

@@ -9,6 +9,8 @@
 
     document.addEventListener("input", (event) => {
         if (!event.target.matches("[data-names-find]")) return;
+        // What was found for other letters is not what Enter means now.
+        close(boxOf(event.target));
         window.clearTimeout(timer);
         timer = window.setTimeout(() => ask(event.target), 150);
     });

@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.articles.models import Article
-from tests.browser.test_dialogs import page  # noqa: F401  # a fixture
 from tests.factories.articles import ArticleFactory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -27,7 +26,7 @@ def plan(transactional_db: None) -> Article:
     )  # fmt: skip
 
 
-def test_keys_lead_through_months_and_weeks_and_to_a_plans_dialog(page: Page, plan: Article) -> None:  # noqa: F811
+def test_keys_lead_through_months_and_weeks_and_to_a_plans_dialog(page: Page, plan: Article) -> None:
     page.goto(MONTH)
     _follow(page, "ArrowRight", "view=month&date=2031-05-01")
     _follow(page, "ArrowLeft", "view=month&date=2031-04-01")
@@ -41,7 +40,7 @@ def test_keys_lead_through_months_and_weeks_and_to_a_plans_dialog(page: Page, pl
     expect(page).to_have_url(re.compile("view=week&date=2031-04-10"))
 
 
-def test_on_a_phone_days_without_plans_are_left_out_and_nothing_runs_over(page: Page, plan: Article) -> None:  # noqa: F811
+def test_on_a_phone_days_without_plans_are_left_out_and_nothing_runs_over(page: Page, plan: Article) -> None:
     page.set_viewport_size({"width": 375, "height": 800})
     page.goto(MONTH)
 
@@ -51,7 +50,7 @@ def test_on_a_phone_days_without_plans_are_left_out_and_nothing_runs_over(page: 
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
-def _follow(page: Page, key: str, address: str) -> None:  # noqa: F811
+def _follow(page: Page, key: str, address: str) -> None:
     """Press a key that leads to another page, and wait until that page listens to keys itself."""
     with page.expect_navigation(url=re.compile(re.escape(address))):
         page.keyboard.press(key)

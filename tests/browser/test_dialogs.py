@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from apps.articles.models import PendingArticle
 from tests.factories.articles import PendingArticleFactory
-from tests.factories.users import PASSWORD, UserFactory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 QUEUE = "/admin/articles/pendingarticle/"
-
-
-@pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    """Signed in as an editor, in English."""
-    user = UserFactory(username="ed", role="editor")
-    context = browser.new_context(base_url=site, locale="en-US", timezone_id="Asia/Shanghai")
-    context.add_cookies([{"name": "django_language", "value": "en", "url": site}])
-    page = context.new_page()
-    page.goto("/admin/login/")
-    page.fill("[name=username]", user.username)
-    page.fill("[name=password]", PASSWORD)
-    page.click("#login-form button[type=submit]")
-    page.wait_for_url("**/admin/")
-    yield page
-    context.close()
 
 
 def open_dialog(page: Page, action: str) -> None:

@@ -9,13 +9,13 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from apps.articles.models import Article, PendingArticle
-from tests.browser.test_dialogs import open_dialog, page  # noqa: F401  # a fixture
+from tests.browser.test_dialogs import open_dialog
 from tests.factories.articles import ArticleFactory, PendingArticleFactory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
-def test_a_dialog_that_meets_a_newer_version_stays_open_with_both_and_what_was_typed(page: Page) -> None:  # noqa: F811
+def test_a_dialog_that_meets_a_newer_version_stays_open_with_both_and_what_was_typed(page: Page) -> None:
     article = ArticleFactory(title="Lee wins by decision")
     page.set_viewport_size({"width": 375, "height": 800})
     page.goto(f"/admin/articles/article/{article.pk}/change/")
@@ -37,7 +37,7 @@ def test_a_dialog_that_meets_a_newer_version_stays_open_with_both_and_what_was_t
     assert (article.title, article.version) == ("Li wins by split decision", 3)
 
 
-def test_theirs_is_taken_by_a_link_back_to_the_page(page: Page) -> None:  # noqa: F811
+def test_theirs_is_taken_by_a_link_back_to_the_page(page: Page) -> None:
     article = ArticleFactory(title="Lee wins")
     page.goto(f"/admin/articles/article/{article.pk}/change/")
     open_dialog(page, "retract")
@@ -52,7 +52,7 @@ def test_theirs_is_taken_by_a_link_back_to_the_page(page: Page) -> None:  # noqa
     assert article.status == Article.Status.PUBLISHED
 
 
-def test_the_desk_sends_the_same_again_on_the_new_version(page: Page) -> None:  # noqa: F811
+def test_the_desk_sends_the_same_again_on_the_new_version(page: Page) -> None:
     piece = PendingArticleFactory(title="Pereira wins in Rio")
     page.goto(f"/admin/articles/pendingarticle/desk/?piece={piece.pk}")
     page.wait_for_selector("[data-shown]")
@@ -68,7 +68,7 @@ def test_the_desk_sends_the_same_again_on_the_new_version(page: Page) -> None:  
     assert Article.objects.get().title == "Pereira knocks him out in Rio"
 
 
-def test_what_was_typed_at_the_desk_outlives_moving_on_a_refusal_and_a_reload(page: Page) -> None:  # noqa: F811
+def test_what_was_typed_at_the_desk_outlives_moving_on_a_refusal_and_a_reload(page: Page) -> None:
     first, second = PendingArticleFactory(title="Pereira wins in Rio"), PendingArticleFactory(title="Zhang wins")
     words = "Pereira knocks him out in Rio"
     typed = page.locator("[data-form='edit'] textarea[name=title]")
