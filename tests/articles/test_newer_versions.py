@@ -149,7 +149,7 @@ def test_many_are_refused_with_the_list_of_all_that_stand_in_the_way(editor: Cli
     assert "Nothing was done: 3 pieces stand in the way." in page
     assert [one.piece.pk for one in answer.context["in_the_way"]] == [edited.pk, decided.pk, held.pk]
     assert [one.can_follow for one in answer.context["in_the_way"]] == [True, False, False]
-    assert [piece.pk for piece, _seen in answer.context["chosen"]] == [free.pk]
+    assert [one.piece.pk for one in answer.context["chosen"]] == [free.pk]
     assert '<ins class="bjz-added">, edited</ins>' in page
     assert "decided meanwhile: rejected" in page
     assert "claimed by mei" in page

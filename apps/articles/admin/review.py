@@ -1,40 +1,26 @@
-"""The review queue: what came in, oldest first, and the two decisions, one by one or for many at once."""
+"""The review queue: what came in, oldest first, and the decisions on one piece; those on many stand in ``many``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from apps.articles import services
 from apps.articles.admin.desk import REVIEW, DeskViews
 from apps.articles.admin.differences import difference
 from apps.articles.admin.display import foreign_html, headline, moment, moment_field, outside_link, source_link
-from apps.articles.admin.forms import (
-    EditAndApproveForm,
-    ManyForm,
-    RejectForm,
-    RejectManyForm,
-    VersionForm,
-    whole_number,
-)
+from apps.articles.admin.forms import EditAndApproveForm, RejectForm, VersionForm
+from apps.articles.admin.many import DecideMany
 from apps.articles.admin.names import EventFilter, FighterFilter, chips_of
-from apps.articles.admin.versions import Compared, compared, seen_of
 from apps.articles.models import PendingArticle, PendingRevision
-from apps.articles.services.review import BULK_LIMIT
 from apps.core.actor import Actor
 from apps.core.admin import (
     ChoiceFilter,
@@ -47,7 +33,6 @@ from apps.core.admin import (
     once_a_page,
     when,
 )
-from apps.core.errors import AppError, Conflict, PreconditionFailed
 
 TONES = {
     PendingArticle.Status.PENDING: "info",
@@ -90,7 +75,7 @@ class WaitingFilter(ChoiceFilter):
 
 
 @admin.register(PendingArticle)
-class PendingArticleAdmin(DeskViews, KeysetAdmin):
+class PendingArticleAdmin(DeskViews, DecideMany, KeysetAdmin):
     keyset_fields = ("id",)
     list_display = ("number", "piece", "source_name", "age", "state")
     list_filter = (
@@ -210,65 +195,6 @@ class PendingArticleAdmin(DeskViews, KeysetAdmin):
         )
         return _("The piece has been rejected.")
 
-    @admin.action(description=_("Approve"), permissions=["review"])
-    def approve_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        form = ManyForm(data=request.POST if "confirmed" in request.POST else None, request=request, object_id=None)
-        if not form.is_bound or not form.is_valid():
-            return self._ask(request, "approve_selected", _("Approve the chosen pieces"), form)
-        try:
-            articles = services.approve_many(_versions(request), actor=Actor.of_user(request.user))
-        except (PreconditionFailed, Conflict) as error:
-            return self._ask(request, "approve_selected", _("Approve the chosen pieces"), form, refusal=error)
-        messages.success(request, _published(len(articles)))
-        return None
-
-    @admin.action(description=_("Reject"), permissions=["review"])
-    def reject_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        form = RejectManyForm(
-            data=request.POST if "confirmed" in request.POST else None, request=request, object_id=None
-        )
-        if not form.is_bound or not form.is_valid():
-            return self._ask(request, "reject_selected", _("Reject the chosen pieces"), form)
-        try:
-            pieces = services.reject_many(
-                _versions(request),
-                actor=Actor.of_user(request.user),
-                reason=form.cleaned_data["reason"],
-                reason_code=form.cleaned_data["reason_code"],
-            )
-        except (PreconditionFailed, Conflict) as error:
-            return self._ask(request, "reject_selected", _("Reject the chosen pieces"), form, refusal=error)
-        messages.success(request, _rejected(len(pieces)))
-        return None
-
-    def _ask(
-        self, request: HttpRequest, action: str, title: Any, form: forms.Form, *, refusal: AppError | None = None
-    ) -> HttpResponse:
-        """The confirmation: every piece by name, with the version that is shown now.
-
-        After a refusal nothing was done: the pieces in the way come first, each with what changed in it.  Raises the
-        refusal when meanwhile none is in the way any more.
-        """
-        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)[: BULK_LIMIT + 1]
-        pieces = PendingArticle.objects.for_review_list().filter(pk__in=[pk for pk in chosen if whole_number(pk)])
-        shown = list(pieces.order_by("id"))
-        in_the_way = {} if refusal is None else _in_the_way(request, shown)
-        if refusal is not None and not in_the_way:
-            raise refusal
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "submit_tone": "danger" if action == "reject_selected" else "primary",
-            "action": action,
-            "form": form,
-            "chosen": [(piece, seen_of(piece)) for piece in shown if piece.pk not in in_the_way],
-            "in_the_way": list(in_the_way.values()),
-            "checkbox_name": ACTION_CHECKBOX_NAME,
-            "list_address": request.get_full_path(),
-        }
-        return TemplateResponse(request, "articles/decide_many.html", context, status=412 if in_the_way else 200)
-
     dated = moment_field("source_published_at", _("published by the source"))
     arrived = moment_field("created_at", _("received"))
 
@@ -344,52 +270,3 @@ class PendingArticleAdmin(DeskViews, KeysetAdmin):
     @admin.display(description=_("as received"))
     def received(self, piece: PendingArticle) -> SafeString:
         return json_block(piece.raw_payload)
-
-
-def _versions(request: HttpRequest) -> Mapping[int, int]:
-    """Piece → version as the confirmation showed them; what is no number was not sent by our page."""
-    versions: dict[int, int] = {}
-    for text in request.POST.getlist(ACTION_CHECKBOX_NAME):
-        versions[whole_number(text) or 0] = whole_number(request.POST.get(f"version_{text}", "")) or 0
-    return versions
-
-
-@dataclass(frozen=True, slots=True)
-class InTheWay:
-    """A piece that keeps a decision on many from being made.  ``can_follow``: it may be decided on as it is now."""
-
-    piece: PendingArticle
-    seen: str
-    why: str
-    fields: list[Compared]
-    can_follow: bool
-
-
-def _in_the_way(request: HttpRequest, pieces: Iterable[PendingArticle]) -> dict[int, InTheWay]:
-    versions = _versions(request)
-    found = {}
-    for piece in pieces:
-        holder = piece.claimant(timezone.now()) if piece.claimed_by_id != request.user.pk else ""
-        if not piece.is_pending:
-            why = str(_("decided meanwhile: %(state)s") % {"state": piece.get_status_display()})
-        elif holder:
-            why = str(_("claimed by %(name)s") % {"name": holder})
-        elif piece.version != versions.get(piece.pk):
-            why = str(_("changed while you looked at it"))
-        else:
-            continue
-        fields = compared(piece, request.POST.get(f"seen_{piece.pk}", ""), {})
-        found[piece.pk] = InTheWay(piece, seen_of(piece), why, fields, can_follow=piece.is_pending and not holder)
-    return found
-
-
-def _published(count: int) -> str:
-    return ngettext("%(count)d piece has been published.", "%(count)d pieces have been published.", count) % {
-        "count": count
-    }
-
-
-def _rejected(count: int) -> str:
-    return ngettext("%(count)d piece has been rejected.", "%(count)d pieces have been rejected.", count) % {
-        "count": count
-    }

@@ -140,7 +140,7 @@ class ReleaseView(DecisionView):
 
 
 class BulkApproveView(DecisionView):
-    """Publish all of these pieces or none."""
+    """Publish all of these pieces or none; what else waits of their stories is turned down as told already."""
 
     error_codes = (*_DECISION_CODES, ErrorCode.NOT_FOUND)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -15,10 +15,11 @@ from apps.articles.errors import AlreadyReviewed
 from apps.articles.models import Article, PendingArticle, PendingRevision, RejectReason, ReviewStep
 from apps.articles.services.claims import CLAIM_FIELDS, drop_claim, require_free
 from apps.articles.services.identity import words_hash
+from apps.articles.services.leads import locked_stories, pass_lead_on
 from apps.articles.services.mentions import Naming, decide
 from apps.articles.services.publishing import checked_time, put_into_print
 from apps.articles.services.steps import LABEL_LENGTH, person_id, remember, state_of
-from apps.articles.services.stories import pass_lead_on, with_others
+from apps.articles.services.stories import Gathered, with_others
 from apps.articles.services.suggesting import queue_suggestions
 from apps.articles.services.wording import Edits, refusal
 from apps.audit.enums import Action
@@ -81,17 +82,15 @@ def approve(
     """
     words = (edits or Edits()).checked()
     when = checked_time(publish_at)
-    piece, others = with_others(pending_id)
+    gathered = with_others([pending_id])
+    (piece,) = gathered.pieces
     _require_undecided(piece, expected_version, actor)
-    for other in others:
-        require_free(other, actor, timezone.now())
+    _require_free(gathered.others, actor)
     if naming is not None:
         _name(piece, naming, actor)
-    batch = uuid4().hex if others else ""
+    batch = uuid4().hex if gathered.others else ""
     article = _approve(piece, actor, words=words, publish_at=when, batch=batch)
-    for other in others:
-        _reject(other, actor, Reason(code=RejectReason.DUPLICATE), batch=batch)
-    pass_lead_on(piece)
+    _reject_others(gathered, actor, batch)
     return article
 
 
@@ -117,20 +116,28 @@ def reject(
     """Turn a piece down.  Raises Invalid without a reason, otherwise as ``approve``."""
     why = Reason(reason, reason_code).checked()
     piece = locked_for_decision(pending_id, expected_version, actor)
+    stories = locked_stories([piece])
     rejected = _reject(piece, actor, why)
-    pass_lead_on(rejected)
+    pass_lead_on(stories)
     return rejected
 
 
 @transaction.atomic
 def approve_many(versions: Mapping[int, int], *, actor: Actor) -> list[Article]:
     """Publish all of these or none.  ``versions`` maps each piece to the version that was seen: one that is decided,
-    claimed, edited or missing by now refuses the whole."""
+    claimed, edited or missing by now refuses the whole.
+
+    As with ``approve`` the pieces of their stories that were not chosen are turned down as told already; of two that
+    were chosen from one story both are published.
+    """
+    _require_bearable(versions)
+    gathered = with_others(versions)
+    for piece in gathered.pieces:
+        _require_undecided(piece, versions[piece.pk], actor)
+    _require_free(gathered.others, actor)
     batch = uuid4().hex
-    articles = [_approve(piece, actor, batch=batch) for piece in _locked_all(versions, actor)]
-    for article in articles:
-        if article.pending is not None:
-            pass_lead_on(article.pending)
+    articles = [_approve(piece, actor, batch=batch) for piece in gathered.pieces]
+    _reject_others(gathered, actor, batch)
     return articles
 
 
@@ -140,11 +147,24 @@ def reject_many(
 ) -> list[PendingArticle]:
     """Turn down all of these or none; ``versions`` as for ``approve_many``."""
     why = Reason(reason, reason_code).checked()
+    pieces = _locked_all(versions, actor)
+    stories = locked_stories(pieces)
     batch = uuid4().hex
-    rejected = [_reject(piece, actor, why, batch=batch) for piece in _locked_all(versions, actor)]
-    for piece in rejected:
-        pass_lead_on(piece)
+    rejected = [_reject(piece, actor, why, batch=batch) for piece in pieces]
+    pass_lead_on(stories)
     return rejected
+
+
+def _require_free(others: Iterable[PendingArticle], actor: Actor) -> None:
+    for other in others:
+        require_free(other, actor, timezone.now())
+
+
+def _reject_others(gathered: Gathered, actor: Actor, batch: str) -> None:
+    """The story is told: whatever else of it waits, waits no more."""
+    for other in gathered.others:
+        _reject(other, actor, Reason(code=RejectReason.DUPLICATE), batch=batch)
+    pass_lead_on(gathered.stories)
 
 
 def _approve(
@@ -228,9 +248,13 @@ def locked_for_decision(pending_id: int, expected_version: int | None, actor: Ac
     return piece
 
 
-def _locked_all(versions: Mapping[int, int], actor: Actor) -> list[PendingArticle]:
+def _require_bearable(versions: Mapping[int, int]) -> None:
     if not versions or len(versions) > BULK_LIMIT:
         raise Invalid(_("Choose between 1 and 200 pieces."))
+
+
+def _locked_all(versions: Mapping[int, int], actor: Actor) -> list[PendingArticle]:
+    _require_bearable(versions)
     pieces = list(locked(PendingArticle.objects.filter(pk__in=versions)))
     if len(pieces) != len(versions):
         raise NotFound(_("There is no such piece."))

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.articles.cache import forget_public_list
 from apps.articles.models import Article, PendingArticle, ReviewStep
 from apps.articles.services.finding import rewrite_title_keys
+from apps.articles.services.leads import locked_stories, pass_lead_on
 from apps.articles.services.mentions import restore
 from apps.articles.services.planning import queue_publication
 from apps.audit.enums import Action
@@ -91,12 +92,15 @@ def undo(step_id: int, *, actor: Actor) -> list[ReviewStep]:
     group = ReviewStep.objects.filter(batch=named.batch) if named.batch else ReviewStep.objects.filter(pk=step_id)
     members = list(group.values_list("pending_id", "article_id"))
     pieces = {row.pk: row for row in locked(PendingArticle.objects.filter(pk__in=_known(pk for pk, _a in members)))}
+    stories = locked_stories(pieces.values())
     articles = {row.pk: row for row in locked(Article.objects.filter(pk__in=_known(pk for _p, pk in members)))}
     steps = list(locked(group))
     for step in steps:
         _require_last(step, articles)
     for step in steps:
         _take_back(step, pieces, articles, actor)
+    # Whoever came to lead meanwhile may be decided, and those who wait again would be shown by nobody.
+    pass_lead_on(stories)
     if articles:
         forget_public_list(recount=True)
     return steps

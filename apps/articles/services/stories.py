@@ -7,7 +7,8 @@ gathered: what a source says twice is its own matter of identity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.articles.errors import WrongState
 from apps.articles.models import PendingArticle, Story
+from apps.articles.services.leads import find_lead, locked_stories
 from apps.articles.services.similarity import Headlines
 from apps.audit.enums import Action
 from apps.audit.services import record, snapshot
@@ -73,7 +75,7 @@ def join(pending_id: int, other_id: int, *, actor: Actor) -> bool:
     # Whoever decides on one of them decides on all: who has not seen the new one has not seen this version.
     told = PendingArticle.objects.filter(pk__in=[row.pk for row in rows.values() if row.story_id == story.pk])
     told.filter(status=PendingArticle.Status.PENDING).update(version=F("version") + 1, updated_at=timezone.now())
-    _find_lead(story)
+    find_lead(story)
     return True
 
 
@@ -98,45 +100,39 @@ def leave_story(pending_id: int, *, actor: Actor) -> PendingArticle:
     piece.story = None
     piece.save(update_fields=["story", "updated_at"])
     record(Action.UPDATED, piece, actor=actor, old=before, new=snapshot(piece))
-    _find_lead(story)
+    find_lead(story)
     return piece
 
 
-def with_others(pending_id: int) -> tuple[PendingArticle, list[PendingArticle]]:
-    """A piece and the others of its story that wait, all locked at once in the order of their keys.
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Pieces to be decided on, the others of their stories that wait, and the stories: all locked."""
 
-    For the decision on the piece, in its transaction.  Raises NotFound, and PreconditionFailed when the piece came
+    pieces: list[PendingArticle]
+    others: list[PendingArticle]
+    stories: list[Story]
+
+
+def with_others(pending_ids: Collection[int]) -> Gathered:
+    """Pieces and the others of their stories that wait, all locked at once in the order of their keys.
+
+    For the decision on the pieces, in its transaction.  Raises NotFound, and PreconditionFailed when a piece came
     into another story at this very moment.
     """
-    story_id = PendingArticle.objects.filter(pk=pending_id).values_list("story_id", flat=True).first()
-    wanted = Q(pk=pending_id)
-    if story_id is not None:
-        wanted |= Q(story_id=story_id, status=PendingArticle.Status.PENDING)
-    rows = {row.pk: row for row in locked(PendingArticle.objects.filter(wanted))}
-    piece = rows.pop(pending_id, None)
-    if piece is None:
+    story_of = dict(PendingArticle.objects.filter(pk__in=pending_ids).values_list("pk", "story_id"))
+    stories = {key for key in story_of.values() if key is not None}
+    theirs = Q(story_id__in=stories, status=PendingArticle.Status.PENDING)
+    rows = {row.pk: row for row in locked(PendingArticle.objects.filter(Q(pk__in=pending_ids) | theirs))}
+    if not rows.keys() >= set(pending_ids):
         raise NotFound(_("There is no such piece."))
-    if piece.story_id != story_id:
-        raise PreconditionFailed(
-            _("The story of this piece has just changed: look at it again."), version=piece.version
-        )
-    return piece, [row for row in rows.values() if row.story_id == piece.story_id]
-
-
-def pass_lead_on(piece: PendingArticle) -> None:
-    """After a decision on one piece: the story is led by one that waits, if any does."""
-    if piece.story_id is not None:
-        _find_lead(locked(Story.objects.filter(pk=piece.story_id)).get())
-
-
-def _find_lead(story: Story) -> None:
-    """The present lead while it waits, else the oldest piece that does, else whoever leads now."""
-    waiting = story.pieces.filter(status=PendingArticle.Status.PENDING).order_by("pk").values_list("pk", flat=True)
-    keys = list(waiting[:1000])
-    if story.lead_id in keys or not keys:
-        return
-    story.lead_id = keys[0]
-    story.save(update_fields=["lead", "updated_at"])
+    pieces = [rows.pop(pk) for pk in sorted(pending_ids)]
+    for piece in pieces:
+        if piece.story_id != story_of.get(piece.pk):
+            raise PreconditionFailed(
+                _("The story of this piece has just changed: look at it again."), version=piece.version
+            )
+    others = [row for row in rows.values() if row.story_id in stories]
+    return Gathered(pieces, others, locked_stories(pieces))
 
 
 def _enter(piece: PendingArticle, story: Story, actor: Actor) -> None:
