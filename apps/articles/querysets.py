@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Titles that are read one by one for what is no word of any: one or two milliseconds.
 NEWEST_TITLES = 1000
 NEWEST_MENTIONS = 2_000
+# Nobody takes back more deeds one after the other.
+NEWEST_STEPS = 200
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 
 
@@ -178,6 +180,19 @@ class ReviewStepQuerySet(models.QuerySet["ReviewStep"]):
     def last_of(self, actor_id: int) -> ReviewStep | None:
         """The deed that this person can take back."""
         return self.standing().filter(actor_id=actor_id).order_by("-id").first()
+
+    def last_on_piece(self, actor_id: int, since: datetime) -> ReviewStep | None:
+        """The last standing deed of this person on a piece since then; looked for among their newest deeds only."""
+        newest = self.filter(actor_id=actor_id).defer("pending_before", "article_before").order_by("-id")
+        for step in newest[:NEWEST_STEPS]:
+            if step.pending_id is not None and step.undone_at is None and step.created_at >= since:
+                return step
+        return None
+
+    def of_one_deed(self, step: ReviewStep) -> ReviewStepQuerySet:
+        """The step with those of the same bulk decision, the first one first."""
+        rows = self.filter(batch=step.batch) if step.batch else self.filter(pk=step.pk)
+        return rows.order_by("id")
 
 
 class ArticleQuerySet(NamingQuerySet["Article"]):

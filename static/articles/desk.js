@@ -6,10 +6,18 @@
     if (!desk) return;
     const pane = desk.querySelector("[data-preview-pane]");
     const told = desk.querySelector("[data-told]");
+    const drafts = window.bjzDrafts;
     const undoButton = desk.querySelector("[data-key='u']");
     const token = desk.querySelector("[name=csrfmiddlewaretoken]").value;
     let busy = false;
     let loading = 0;
+    // What a deed took along is no draft any more.
+    const TAKEN = {
+        approve: drafts.drop,
+        reject: drafts.drop,
+        edit: drafts.drop,
+        names: drafts.dropNames,
+    };
     // What was sent on a version that is no longer the last, while its piece stays in the pane.
     let refused = null;
 
@@ -23,30 +31,34 @@
         told.classList.toggle("bjz-desk-bad", Boolean(bad));
     }
 
-    // What was typed and not sent yet, by piece: it outlives moving on, a refusal and signing in again.
+    // The page comes anew, around this piece if one is named, and says there what was done.
+    function come(piece, message) {
+        if (message) sessionStorage.setItem("desk-told", message);
+        window.location.assign(addressOf(piece));
+    }
+
+    function addressOf(piece) {
+        const query = new URLSearchParams(window.location.search);
+        if (piece) query.set("piece", piece);
+        else query.delete("piece");
+        return `${desk.dataset.address}?${query}`;
+    }
+
+    // Whoever is not signed in any more is led back here by the desk's own address; what they typed stays in the tab.
+    const unanswered = (answer) => new Error(answer.redirected || answer.status === 403 ? "session" : "answer");
+
+    function fail(error) {
+        if (error.message !== "session") return tell(desk.dataset.failed, true);
+        const link = document.createElement("a");
+        link.className = "bjz-link";
+        link.href = addressOf(current() && current().dataset.card);
+        link.textContent = desk.dataset.signIn;
+        tell(`${desk.dataset.signedOut} `, true);
+        told.append(link);
+    }
+
     const shown = () => pane.querySelector("[data-shown]");
-    const draftKey = (piece) => `desk-draft-${piece}`;
-
-    function keepDraft(typed) {
-        const draft = JSON.stringify([typed.dataset.form, [...new FormData(typed)]]);
-        sessionStorage.setItem(draftKey(shown().dataset.shown), draft);
-    }
-
-    function restoreDraft() {
-        const kept = sessionStorage.getItem(draftKey(shown().dataset.shown));
-        if (!kept) return;
-        const [name, values] = JSON.parse(kept);
-        if (!form(name)) return;
-        for (const [field, value] of values) {
-            const found = form(name).elements.namedItem(field);
-            if (found) found.value = value;
-        }
-        form(name).hidden = false;
-    }
-
-    function dropDraft(piece) {
-        sessionStorage.removeItem(draftKey(piece));
-    }
+    const shownPiece = () => shown() && shown().dataset.shown;
 
     // The pane is empty until the piece is there: no key acts on one that is marked but not to be seen yet.
     async function show(card) {
@@ -62,11 +74,11 @@
             const answer = await fetch(card.dataset.preview, { headers: { "X-Requested-With": "fetch" } });
             const text = await answer.text();
             if (number !== loading) return;
-            if (!answer.ok || !text.includes("data-shown")) return window.location.reload();
+            if (!answer.ok || !text.includes("data-shown")) throw unanswered(answer);
             pane.innerHTML = text;
-            restoreDraft();
-        } catch {
-            tell(desk.dataset.failed, true);
+            drafts.restore(shownPiece(), pane);
+        } catch (error) {
+            if (number === loading) fail(error);
         }
     }
 
@@ -86,7 +98,7 @@
         const inPane = card === current();
         card.closest("li").remove();
         if (inPane) show(next);
-        if (!cards().length) window.location.assign(desk.dataset.address + window.location.search.replace(/piece=\d+&?/, ""));
+        if (!cards().length) come(null, told.textContent);
     }
 
     async function send(address, body) {
@@ -95,10 +107,7 @@
             body: body,
             headers: { "X-CSRFToken": token, "X-Requested-With": "fetch" },
         });
-        if (!(answer.headers.get("Content-Type") || "").includes("json")) {
-            window.location.reload();
-            throw new Error("signed out");
-        }
+        if (!(answer.headers.get("Content-Type") || "").includes("json")) throw unanswered(answer);
         return { ok: answer.ok, status: answer.status, body: await answer.json() };
     }
 
@@ -108,16 +117,14 @@
         if (busy || !plain) return;
         busy = true;
         const body = new FormData(plain);
-        const goesTo = button.dataset.goesTo || shown().dataset.shown;
+        const goesTo = button.dataset.goesTo || shownPiece();
         body.set("deed", button.dataset.deed);
         try {
             const answer = await send(button.dataset.address, body);
             if (!answer.ok) return tell(answer.body.message, true);
-            const query = new URLSearchParams(window.location.search);
-            query.set("piece", goesTo);
-            window.location.assign(`${desk.dataset.address}?${query}`);
-        } catch {
-            tell(desk.dataset.failed, true);
+            come(goesTo, answer.body.message);
+        } catch (error) {
+            fail(error);
         } finally {
             busy = false;
         }
@@ -154,11 +161,11 @@
             const answer = await send(address + window.location.search, body);
             tell(answer.body.message, !answer.ok);
             if (answer.ok) {
-                if (["approve", "reject", "edit"].includes(deed)) dropDraft(card.dataset.card);
+                TAKEN[deed]?.(card.dataset.card);
                 desk.querySelector("[data-left]").textContent = answer.body.left;
                 if (deed === "approve" || deed === "reject") leave(card);
                 else if (inPane()) await show(card);
-                if (undoButton && ["approve", "reject", "edit", "names"].includes(deed)) undoButton.disabled = false;
+                offer(answer.body.undo);
             } else if (answer.body.html && inPane()) {
                 pane.querySelector("[data-both]").innerHTML = answer.body.html;
                 refused = body;
@@ -166,24 +173,37 @@
             } else if ((answer.body.claimed || answer.status === 409) && inPane()) {
                 await show(card);
             }
-        } catch {
-            tell(desk.dataset.failed, true);
+        } catch (error) {
+            fail(error);
         } finally {
             busy = false;
         }
+    }
+
+    // What "u" would take back, by name.
+    function offer(step) {
+        if (!undoButton) return;
+        const what = step ? step.what : "";
+        undoButton.disabled = !step;
+        undoButton.dataset.step = step ? step.step : "";
+        undoButton.title = what;
+        undoButton.querySelector("[data-undo-what]").textContent = what;
     }
 
     async function undo() {
         if (busy || !undoButton || undoButton.disabled) return;
         busy = true;
         try {
-            const answer = await send(desk.dataset.undo, new FormData());
-            if (!answer.ok) return tell(answer.body.message, true);
-            const query = new URLSearchParams(window.location.search);
-            if (answer.body.piece) query.set("piece", answer.body.piece);
-            window.location.assign(`${desk.dataset.address}?${query}`);
-        } catch {
-            tell(desk.dataset.failed, true);
+            const body = new FormData();
+            body.set("step", undoButton.dataset.step);
+            const answer = await send(desk.dataset.undo, body);
+            if (!answer.ok) {
+                offer(answer.body.undo);
+                return tell(answer.body.message, true);
+            }
+            come(answer.body.piece, answer.body.message);
+        } catch (error) {
+            fail(error);
         } finally {
             busy = false;
         }
@@ -199,7 +219,7 @@
 
     // Escape only puts aside what was typed, the button throws it away.
     function close(forGood) {
-        if (forGood && shown()) dropDraft(shown().dataset.shown);
+        if (forGood) drafts.dropForms(shownPiece());
         for (const other of pane.querySelectorAll(".bjz-desk-form")) {
             if (forGood) other.reset();
             other.hidden = true;
@@ -229,7 +249,8 @@
         if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
         const field = event.target;
         const typing = field.matches("textarea, select, input:not([type=radio], [type=checkbox])") || field.isContentEditable;
-        if (event.key === "Escape" && pane.contains(field)) return close(false);
+        const isOpen = pane.querySelector(".bjz-desk-form:not([hidden])");
+        if (event.key === "Escape" && (isOpen || pane.contains(field))) return close(false);
         if (typing) return;
         const reject = form("reject");
         if (reject && !reject.hidden) {
@@ -242,7 +263,8 @@
                 event.preventDefault();
                 decide("reject", reject);
             }
-            if (chosen || event.key !== "Escape") return;
+            // Other keys wait for an answer; j and k move on, what was typed is kept.
+            if (chosen || !["j", "k"].includes(event.key)) return;
         }
         const act = KEYS[event.key];
         if (!act) return;
@@ -261,14 +283,18 @@
         else if ("close" in button.dataset) close(true);
         else if ("resend" in button.dataset) resend();
         else {
-            dropDraft(shown().dataset.shown);
+            drafts.drop(shownPiece());
             show(current());
         }
     });
 
     pane.addEventListener("input", (event) => {
         const typed = event.target.closest("form.bjz-desk-form[data-form]");
-        if (typed) keepDraft(typed);
+        if (typed) drafts.keepForm(shownPiece(), typed);
+    });
+
+    pane.addEventListener("change", (event) => {
+        if (event.target.name === "ticked") drafts.keepNames(shownPiece(), pane);
     });
 
     pane.addEventListener("submit", (event) => {
@@ -276,6 +302,8 @@
         decide((event.submitter || event.target.querySelector("[data-deed]")).dataset.deed, event.target);
     });
 
+    tell(sessionStorage.getItem("desk-told") || "");
+    sessionStorage.removeItem("desk-told");
     const asked = cards().find((card) => card.dataset.card === desk.dataset.piece);
     show(asked || cards()[0]);
 })();

@@ -37,8 +37,16 @@
 
     document.addEventListener("click", (event) => {
         const hit = event.target.closest("[data-names-hits] button");
-        if (hit) add(boxOf(hit), hit.dataset.subject, hit.dataset.label);
+        if (!hit) return;
+        const box = boxOf(hit);
+        add(box, hit.dataset.subject, hit.dataset.label).dispatchEvent(new Event("change", { bubbles: true }));
+        box.querySelector("[data-names-find]").value = "";
+        close(box);
+        box.querySelector("[data-names-find]").focus();
     });
+
+    // The page brings a name back that was added before; nobody ticked it just now.
+    document.addEventListener("bjz-add-name", (event) => add(event.target, event.detail.key, event.detail.label));
 
     async function ask(field) {
         const box = boxOf(field);
@@ -84,24 +92,20 @@
     function add(box, key, label) {
         const boxes = box.querySelector("[data-names-boxes]");
         const known = boxes.querySelector(`input[name=ticked][value='${CSS.escape(key)}']`);
-        if (known) {
-            known.checked = true;
-        } else {
+        const tick = known || document.createElement("input");
+        if (!known) {
             const entry = document.createElement("label");
-            const tick = document.createElement("input");
             const name = document.createElement("span");
             entry.className = "bjz-name";
             tick.type = "checkbox";
             tick.name = "ticked";
             tick.value = key;
-            tick.checked = true;
             name.textContent = label;
             entry.append(tick, name);
             boxes.append(entry);
         }
-        box.querySelector("[data-names-find]").value = "";
-        close(box);
-        box.querySelector("[data-names-find]").focus();
+        tick.checked = true;
+        return tick;
     }
 
     function close(box) {

@@ -26,7 +26,7 @@
 
     // Coming back with the browser's own button: the fields must not stay switched off.
     window.addEventListener("pageshow", () => {
-        for (const field of document.querySelectorAll(".bjz-toolbar :disabled")) field.disabled = false;
+        for (const field of document.querySelectorAll(".bjz-toolbar :disabled[name]")) field.disabled = false;
     });
 
     document.addEventListener("keydown", (event) => {

@@ -101,7 +101,7 @@ def test_approving_rejecting_and_undoing(editor: Client) -> None:
     assert Article.objects.get().pending_id == first.pk
     second.refresh_from_db()
     assert (second.status, second.reject_code) == ("rejected", "spam")
-    undone = editor.post(f"{DESK}undo/", headers=FETCH).json()
+    undone = editor.post(f"{DESK}undo/", {"step": rejected["undo"]["step"]}, headers=FETCH).json()
     assert undone["piece"] == second.pk
     second.refresh_from_db()
     assert second.status == "pending"

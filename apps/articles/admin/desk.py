@@ -19,7 +19,9 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from apps.articles import services
 from apps.articles.admin.desk_deeds import DEEDS
@@ -42,6 +44,7 @@ MOST_COUNTED = 1000
 MOST_SOURCES = 200
 MOST_NAMES = 100
 MOST_OTHERS = 20
+TITLE_SHOWN = 60
 # Age of a piece at which its colour changes.
 FRESH, OLD = dt.timedelta(hours=2), dt.timedelta(hours=12)
 _STATUS = {ErrorCode.PRECONDITION_FAILED: 412, ErrorCode.CONFLICT: 409, ErrorCode.NOT_FOUND: 404}
@@ -99,7 +102,7 @@ class DeskViews:
             "desk_address": self.address("desk"),
             "undo_address": self.address("undo"),
             "list_address": self.address("changelist"),
-            "last_step": _last_step(request),
+            "undoable": _undoable(request),
         }
         return TemplateResponse(request, "articles/desk.html", context)
 
@@ -154,18 +157,21 @@ class DeskViews:
             message = deed(object_id, Actor.of_user(request.user), sent)
         except AppError as error:
             return self._refused(request, object_id, form.cleaned_data, error)
-        return JsonResponse({"message": str(message), "left": _left(request)})
+        return JsonResponse({"message": str(message), "left": _left(request), "undo": _undoable(request)})
 
     def undo(self, request: HttpRequest) -> HttpResponse:
         _require(request, REVIEW)
         if request.method != "POST":
             return self._to_desk()
+        offered = _undoable(request)
+        step_id = whole_number(request.POST.get("step", "")) or 0
         try:
-            steps = services.undo_last(actor=Actor.of_user(request.user))
+            steps = services.undo_at_desk(step_id, actor=Actor.of_user(request.user))
         except AppError as error:
-            return JsonResponse({"message": str(error)}, status=_STATUS.get(error.code, 400))
-        pieces = [step.pending_id for step in steps if step.pending_id]
-        return JsonResponse({"message": str(_("Undone.")), "piece": pieces[0] if pieces else None})
+            refusal = {"message": str(error), "undo": _undoable(request)}
+            return JsonResponse(refusal, status=_STATUS.get(error.code, 400))
+        message = _("Undone: %(what)s") % {"what": offered["what"] if offered else ""}
+        return JsonResponse({"message": message, "piece": steps[0].pending_id})
 
     def _refused(self, request: HttpRequest, object_id: int, sent: dict[str, Any], error: AppError) -> HttpResponse:
         answer: dict[str, Any] = {"message": str(error)}
@@ -252,10 +258,25 @@ def _left(request: HttpRequest) -> int:
     return int(asked.applied_to(PendingArticle.objects.cards()).order_by()[:MOST_COUNTED].count())
 
 
-def _last_step(request: HttpRequest) -> ReviewStep | None:
-    """What ``u`` would take back."""
-    number = request.user.pk
-    return ReviewStep.objects.last_of(number) if number and request.user.has_perm(REVIEW) else None
+def _undoable(request: HttpRequest) -> dict[str, Any] | None:
+    """The step that ``u`` would take back, and what it was in words."""
+    if not request.user.has_perm(REVIEW):
+        return None
+    step = services.last_at_desk(Actor.of_user(request.user))
+    return {"step": step.pk, "what": _told(step)} if step is not None else None
+
+
+def _told(step: ReviewStep) -> str:
+    """A bulk decision by its first piece, with how many others it had."""
+    deed = ReviewStep.objects.of_one_deed(step)
+    first = deed.select_related("pending").only("kind", "pending__title")[0]
+    told = {"deed": first.get_kind_display(), "title": Truncator(str(first.pending)).chars(TITLE_SHOWN)}
+    others = deed.count() - 1 if step.batch else 0
+    if not others:
+        return str(_("%(deed)s: %(title)s") % told)
+    told["count"] = others
+    more = ngettext("%(deed)s: %(title)s and %(count)d other", "%(deed)s: %(title)s and %(count)d others", others)
+    return more % told
 
 
 def _both(piece: PendingArticle, sent: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def _reject(piece_id: int, actor: Actor, sent: dict[str, Any]) -> Any:
 
 def _edit(piece_id: int, actor: Actor, sent: dict[str, Any]) -> Any:
     edits = services.Edits(title=sent["title"], summary=sent["summary"])
-    services.edit(piece_id, actor=actor, edits=edits, expected_version=sent["version"])
+    services.edit(piece_id, actor=actor, edits=edits, naming=sent["naming"], expected_version=sent["version"])
     return _("Saved.")
 
 

@@ -39,7 +39,7 @@ from apps.articles.services.sources import (
     request_fetch,
     update_source,
 )
-from apps.articles.services.steps import undo, undo_last
+from apps.articles.services.steps import last_at_desk, undo, undo_at_desk, undo_last
 from apps.articles.services.stories import choose_lead, gather, join, leave_story, stories_of
 from apps.articles.services.storing import store_items
 from apps.articles.services.streams import ITEMS, publish_items
@@ -73,6 +73,7 @@ __all__ = [
     "enter_server",
     "gather",
     "join",
+    "last_at_desk",
     "leave_story",
     "name_article",
     "name_piece",
@@ -101,6 +102,7 @@ __all__ = [
     "suggest_again",
     "take_offline",
     "undo",
+    "undo_at_desk",
     "undo_last",
     "update_source",
     "watch_sources",

@@ -95,17 +95,36 @@ def approve(
 
 
 @transaction.atomic
-def edit(pending_id: int, *, actor: Actor, edits: Edits, expected_version: int | None = None) -> PendingArticle:
-    """Give the piece an editor's words; the source's headline is kept as a revision.  Errors as ``approve``."""
+def edit(
+    pending_id: int,
+    *,
+    actor: Actor,
+    edits: Edits,
+    naming: Naming | None = None,
+    expected_version: int | None = None,
+) -> PendingArticle:
+    """Give the piece an editor's words, and say whom it names; undone together.
+
+    The source's headline is kept as a revision.  Errors as ``approve``.
+    """
     words = edits.checked()
     piece = locked_for_decision(pending_id, expected_version, actor)
     before, state = snapshot(piece), state_of(piece)
-    if _reword(piece, words):
-        piece.version += 1
-        piece.save(update_fields=_WORDS)
-        record(Action.UPDATED, piece, actor=actor, old=before, new=snapshot(piece))
+    named = None if naming is None else decide(piece, naming)
+    is_reworded = _reword(piece, words)
+    if not is_reworded and named is None:
+        return piece
+    piece.version += 1
+    piece.save(update_fields=_WORDS)
+    after = snapshot(piece)
+    if named is not None:
+        before, after = before | {"names": named.old}, after | {"names": named.new}
+        state |= {"mentions": dict(named.before)}
+    record(Action.UPDATED, piece, actor=actor, old=before, new=after)
+    if is_reworded:
         queue_suggestions([piece.pk])
-        remember(ReviewStep.Kind.EDITED, actor=actor, piece=piece, piece_before=state)
+    kind = ReviewStep.Kind.EDITED if is_reworded else ReviewStep.Kind.NAMED
+    remember(kind, actor=actor, piece=piece, piece_before=state)
     return piece
 
 

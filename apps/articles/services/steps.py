@@ -34,6 +34,8 @@ _ARTICLE_STATE = (
     "status", "title", "summary", "published_at", "publish_at", "corrected_at", "retracted_at", "notice",
 )  # fmt: skip
 LABEL_LENGTH = 150
+# A working day: at the desk a key must not reach what was done long ago.
+UNDO_AT_DESK = dt.timedelta(hours=12)
 
 
 def state_of(row: PendingArticle | Article) -> dict[str, Any]:
@@ -83,13 +85,34 @@ def undo_last(*, actor: Actor) -> list[ReviewStep]:
     return undo(step.pk, actor=actor)
 
 
+def last_at_desk(actor: Actor, *, now: dt.datetime | None = None) -> ReviewStep | None:
+    """The deed that the review desk offers to take back: this person's last one on a piece, of the last 12 hours."""
+    number = person_id(actor)
+    since = (now or timezone.now()) - UNDO_AT_DESK
+    return ReviewStep.objects.last_on_piece(number, since) if number is not None else None
+
+
+@transaction.atomic
+def undo_at_desk(step_id: int, *, actor: Actor, now: dt.datetime | None = None) -> list[ReviewStep]:
+    """Take back the deed that the desk had named, a bulk decision as a whole.
+
+    Raises NotFound when it offers none; Conflict when it offers another one by now, or something else happened since.
+    """
+    last = last_at_desk(actor, now=now)
+    if last is None:
+        raise NotFound(_("There is nothing to undo."))
+    if last.pk != step_id:
+        raise Conflict(_("This is not your last step any more: look again at what would be undone."))
+    return undo(step_id, actor=actor)
+
+
 @transaction.atomic
 def undo(step_id: int, *, actor: Actor) -> list[ReviewStep]:
     """Take back one deed, whoever did it; of a bulk decision all or nothing.  Raises NotFound and Conflict."""
     named = ReviewStep.objects.filter(pk=step_id).first()
     if named is None:
         raise NotFound(_("There is nothing to undo."))
-    group = ReviewStep.objects.filter(batch=named.batch) if named.batch else ReviewStep.objects.filter(pk=step_id)
+    group = ReviewStep.objects.of_one_deed(named)
     members = list(group.values_list("pending_id", "article_id"))
     pieces = {row.pk: row for row in locked(PendingArticle.objects.filter(pk__in=_known(pk for pk, _a in members)))}
     stories = locked_stories(pieces.values())
