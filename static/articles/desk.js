@@ -119,9 +119,11 @@
         const body = new FormData(plain);
         const goesTo = button.dataset.goesTo || shownPiece();
         body.set("deed", button.dataset.deed);
+        body.set("version", button.dataset.version);
         try {
             const answer = await send(button.dataset.address, body);
-            if (!answer.ok) return tell(answer.body.message, true);
+            tell(answer.body.message, !answer.ok);
+            if (!answer.ok) return await show(current());
             come(goesTo, answer.body.message);
         } catch (error) {
             fail(error);

@@ -330,7 +330,7 @@ def test_the_desk_shows_one_card_with_the_others_beside_it() -> None:
     assert "The same story elsewhere" in preview
     assert f'data-goes-to="{second.pk}"' in preview
     for deed, expected in (("lead", [second.pk]), ("apart", [first.pk, second.pk])):
-        sent = {"deed": deed, "version": 1}
+        sent = {"deed": deed, "version": second.version}
         answer = client.post(f"/admin/articles/pendingarticle/{second.pk}/decide/", sent)
         assert answer.status_code == 200
         assert cards() == expected

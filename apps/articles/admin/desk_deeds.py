@@ -67,12 +67,12 @@ def _release(piece_id: int, actor: Actor, sent: dict[str, Any]) -> Any:
 
 
 def _lead(piece_id: int, actor: Actor, sent: dict[str, Any]) -> Any:
-    services.choose_lead(piece_id, actor=actor)
+    services.choose_lead(piece_id, actor=actor, expected_version=sent["version"])
     return _("This piece stands for the story now.")
 
 
 def _apart(piece_id: int, actor: Actor, sent: dict[str, Any]) -> Any:
-    services.leave_story(piece_id, actor=actor)
+    services.leave_story(piece_id, actor=actor, expected_version=sent["version"])
     return _("The piece stands by itself now.")
 
 

@@ -167,6 +167,8 @@ class ReviewStep(models.Model):
         RETRACTED = "retracted", _("retracted")
         OFFLINE = "offline", _("taken offline")
         NAMED = "named", pgettext_lazy("deed", "names chosen")
+        LEADING = "leading", pgettext_lazy("deed", "shown for its story")
+        APART = "apart", pgettext_lazy("deed", "taken out of its story")
 
     kind = models.CharField(_("deed"), max_length=16, choices=Kind.choices)
     pending = models.ForeignKey(PendingArticle, null=True, on_delete=models.CASCADE, related_name="steps")

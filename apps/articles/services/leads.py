@@ -11,9 +11,9 @@ from apps.articles.models import PendingArticle, Story
 from apps.core.db import locked
 
 
-def locked_stories(pieces: Iterable[PendingArticle]) -> list[Story]:
-    """The stories of locked pieces, locked in their turn; in the transaction of a deed on the pieces."""
-    keys = {piece.story_id for piece in pieces if piece.story_id is not None}
+def locked_stories(pieces: Iterable[PendingArticle], *, also: Iterable[int] = ()) -> list[Story]:
+    """The stories of locked pieces, and others, locked in their turn; in the transaction of a deed on the pieces."""
+    keys = {piece.story_id for piece in pieces if piece.story_id is not None} | set(also)
     return list(locked(Story.objects.filter(pk__in=keys))) if keys else []
 
 

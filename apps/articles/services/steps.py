@@ -1,21 +1,24 @@
 """The way back: each deed of an editor is remembered with what was there before, and can be taken back once.
 
-A deed can be undone while nothing else happened to the same piece or article since; the second of two people learns
-that it is too late.  A takedown is no such deed: what had to go does not come back by a key.
+A deed can be undone while nothing else happened to the same piece, article or story since; the second of two people
+learns that it is too late.  A takedown is no such deed: what had to go does not come back by a key.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.articles.cache import forget_public_list
-from apps.articles.models import Article, PendingArticle, ReviewStep
+from apps.articles.models import Article, PendingArticle, ReviewStep, Story
+from apps.articles.querysets import ReviewStepQuerySet
 from apps.articles.services.finding import rewrite_title_keys
 from apps.articles.services.leads import locked_stories, pass_lead_on
 from apps.articles.services.mentions import restore
@@ -36,6 +39,9 @@ _ARTICLE_STATE = (
 LABEL_LENGTH = 150
 # A working day: at the desk a key must not reach what was done long ago.
 UNDO_AT_DESK = dt.timedelta(hours=12)
+Kind = ReviewStep.Kind
+# Deeds on the place of a piece in its story.
+_ARRANGING = frozenset({Kind.LEADING, Kind.APART})
 
 
 def state_of(row: PendingArticle | Article) -> dict[str, Any]:
@@ -112,44 +118,107 @@ def undo(step_id: int, *, actor: Actor) -> list[ReviewStep]:
     named = ReviewStep.objects.filter(pk=step_id).first()
     if named is None:
         raise NotFound(_("There is nothing to undo."))
-    group = ReviewStep.objects.of_one_deed(named)
-    members = list(group.values_list("pending_id", "article_id"))
-    pieces = {row.pk: row for row in locked(PendingArticle.objects.filter(pk__in=_known(pk for pk, _a in members)))}
-    stories = locked_stories(pieces.values())
-    articles = {row.pk: row for row in locked(Article.objects.filter(pk__in=_known(pk for _p, pk in members)))}
-    steps = list(locked(group))
-    for step in steps:
-        _require_last(step, articles)
-    for step in steps:
-        _take_back(step, pieces, articles, actor)
+    held = _hold(ReviewStep.objects.of_one_deed(named))
+    for step in held.steps:
+        _require_last(step, held)
+    for step in held.steps:
+        _take_back(step, held, actor)
     # Whoever came to lead meanwhile may be decided, and those who wait again would be shown by nobody.
-    pass_lead_on(stories)
-    if articles:
+    pass_lead_on(held.stories.values())
+    if held.articles:
         forget_public_list(recount=True)
-    return steps
+    return held.steps
 
 
-def _require_last(step: ReviewStep, articles: dict[int, Article]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a deed touched, all locked: pieces, then stories, then articles, then its steps."""
+
+    pieces: dict[int, PendingArticle]
+    stories: dict[int, Story]
+    articles: dict[int, Article]
+    steps: list[ReviewStep]
+
+
+def _hold(group: ReviewStepQuerySet) -> _Held:
+    members = list(group)
+    returns_to = {step.pending_before["story"] for step in members if step.kind == Kind.APART and step.pending_before}
+    theirs = Q(pk__in=_known(step.pending_id for step in members))
+    # Those who wait in a story learn of the piece that comes back to it.
+    theirs |= Q(story_id__in=returns_to, status=PendingArticle.Status.PENDING)
+    pieces = {row.pk: row for row in locked(PendingArticle.objects.filter(theirs))}
+    stories = {story.pk: story for story in locked_stories(pieces.values(), also=returns_to)}
+    articles = Article.objects.filter(pk__in=_known(step.article_id for step in members))
+    return _Held(pieces, stories, {row.pk: row for row in locked(articles)}, list(locked(group)))
+
+
+def _require_last(step: ReviewStep, held: _Held) -> None:
     """Nobody went on from this step: the rows are locked, so nobody does so now."""
     if step.undone_at is not None:
         raise Conflict(_("This has been undone already."))
     later = ReviewStep.objects.standing().filter(pk__gt=step.pk)
     if step.pending_id and later.filter(pending_id=step.pending_id).exists():
-        raise Conflict(worded(_("Something else was done with piece %(number)s since."), number=step.pending_id))
-    if step.article_id and articles[step.article_id].version != step.article_version:
+        raise _went_on(step)
+    if step.article_id and held.articles[step.article_id].version != step.article_version:
         raise Conflict(worded(_("Something else was done with article %(number)s since."), number=step.article_id))
+    if step.kind in _ARRANGING and not _may_rearrange(step, held):
+        raise _went_on(step)
 
 
-def _take_back(step: ReviewStep, pieces: dict[int, PendingArticle], articles: dict[int, Article], actor: Actor) -> None:
-    for row, before in (
-        (pieces.get(step.pending_id or 0), step.pending_before),
-        (articles.get(step.article_id or 0), step.article_before),
-    ):
-        if row is not None and before is not None:
-            _restore(row, before, step, actor)
+def _went_on(step: ReviewStep) -> Conflict:
+    return Conflict(worded(_("Something else was done with piece %(number)s since."), number=step.pending_id))
+
+
+def _take_back(step: ReviewStep, held: _Held, actor: Actor) -> None:
+    piece, article = held.pieces.get(step.pending_id or 0), held.articles.get(step.article_id or 0)
+    if step.kind in _ARRANGING:
+        _rearrange(step, held, actor)
+    elif piece is not None and step.pending_before is not None:
+        _restore(piece, step.pending_before, step, actor)
+    if article is not None and step.article_before is not None:
+        _restore(article, step.article_before, step, actor)
     step.undone_at = timezone.now()
     step.undone_by_label = actor.label[:LABEL_LENGTH]
     step.save(update_fields=["undone_at", "undone_by_label"])
+
+
+def _may_rearrange(step: ReviewStep, held: _Held) -> bool:
+    """Whether the piece still stands alone, or still leads the story in which the former lead stands too."""
+    piece, before = held.pieces[step.pending_id or 0], step.pending_before or {}
+    if step.kind == Kind.APART:
+        return piece.story_id is None
+    story = held.stories.get(piece.story_id or 0)
+    if story is None or story.lead_id not in (piece.pk, before["lead"]):
+        return False
+    return before["lead"] is None or story.pieces.filter(pk=before["lead"]).exists()
+
+
+def _rearrange(step: ReviewStep, held: _Held, actor: Actor) -> None:
+    piece, before = held.pieces[step.pending_id or 0], step.pending_before or {}
+    old = snapshot(piece)
+    if step.kind == Kind.LEADING:
+        _lead(held.stories[piece.story_id or 0], before["lead"])
+    else:
+        _rejoin(piece, held.stories[before["story"]], held)
+        if before["led"]:
+            _lead(held.stories[before["story"]], piece.pk)
+    record(Action.UNDONE, piece, actor=actor, old=old, new=snapshot(piece), data={"step": step.kind})
+
+
+def _lead(story: Story, piece_id: int | None) -> None:
+    story.lead_id = piece_id
+    story.save(update_fields=["lead", "updated_at"])
+
+
+def _rejoin(piece: PendingArticle, story: Story, held: _Held) -> None:
+    """Whoever has looked at the story without this piece has not seen this version of it."""
+    for row in held.pieces.values():
+        if row.story_id == story.pk:
+            row.version += 1
+            row.save(update_fields=["version", "updated_at"])
+    piece.story = story
+    piece.version += 1
+    piece.save(update_fields=["story", "version", "updated_at"])
 
 
 def _restore(row: PendingArticle | Article, before: dict[str, Any], step: ReviewStep, actor: Actor) -> None:

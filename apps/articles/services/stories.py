@@ -17,14 +17,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.articles.errors import WrongState
-from apps.articles.models import PendingArticle, Story
+from apps.articles.models import PendingArticle, ReviewStep, Story
 from apps.articles.services.leads import find_lead, locked_stories
 from apps.articles.services.similarity import Headlines
+from apps.articles.services.steps import remember
 from apps.audit.enums import Action
 from apps.audit.services import record, snapshot
 from apps.core.actor import SYSTEM, Actor
 from apps.core.db import locked
-from apps.core.errors import NotFound, PreconditionFailed
+from apps.core.errors import NotFound, PreconditionFailed, worded
 
 # Pieces further apart in time are different news, however alike they sound.
 WINDOW = timedelta(days=3)
@@ -80,26 +81,34 @@ def join(pending_id: int, other_id: int, *, actor: Actor) -> bool:
 
 
 @transaction.atomic
-def choose_lead(pending_id: int, *, actor: Actor) -> PendingArticle:
-    """This piece stands for its story in the queue.  Raises NotFound, WrongState for a piece that does not wait."""
-    piece, story = _locked_with_story(pending_id)
+def choose_lead(pending_id: int, *, actor: Actor, expected_version: int | None = None) -> PendingArticle:
+    """This piece stands for its story in the queue; again does nothing.
+
+    Raises NotFound, WrongState for a piece that does not wait, PreconditionFailed for a stale version.
+    """
+    piece, story = _locked_with_story(pending_id, expected_version)
     if not piece.is_pending:
         raise WrongState(_("Only a piece that waits for review can lead its story."))
-    before = snapshot(piece)
+    if story.lead_id == piece.pk:
+        return piece
+    before, former = snapshot(piece), story.lead_id
     story.lead = piece
     story.save(update_fields=["lead", "updated_at"])
     record(Action.UPDATED, piece, actor=actor, old=before, new=snapshot(piece), data={"leads_story": story.pk})
+    remember(ReviewStep.Kind.LEADING, actor=actor, piece=piece, piece_before={"lead": former})
     return piece
 
 
 @transaction.atomic
-def leave_story(pending_id: int, *, actor: Actor) -> PendingArticle:
-    """This piece is another story.  Raises NotFound when it stands in none."""
-    piece, story = _locked_with_story(pending_id)
-    before = snapshot(piece)
+def leave_story(pending_id: int, *, actor: Actor, expected_version: int | None = None) -> PendingArticle:
+    """This piece is another story.  Raises NotFound when it stands in none, PreconditionFailed for a stale version."""
+    piece, story = _locked_with_story(pending_id, expected_version)
+    before, way_back = snapshot(piece), {"story": story.pk, "led": story.lead_id == piece.pk}
     piece.story = None
-    piece.save(update_fields=["story", "updated_at"])
+    piece.version += 1
+    piece.save(update_fields=["story", "version", "updated_at"])
     record(Action.UPDATED, piece, actor=actor, old=before, new=snapshot(piece))
+    remember(ReviewStep.Kind.APART, actor=actor, piece=piece, piece_before=way_back)
     find_lead(story)
     return piece
 
@@ -143,10 +152,15 @@ def _enter(piece: PendingArticle, story: Story, actor: Actor) -> None:
     record(Action.MERGED, piece, actor=actor, old=before, new=snapshot(piece))
 
 
-def _locked_with_story(pending_id: int) -> tuple[PendingArticle, Story]:
+def _locked_with_story(pending_id: int, expected_version: int | None) -> tuple[PendingArticle, Story]:
     piece = locked(PendingArticle.objects.filter(pk=pending_id)).first()
     if piece is None or piece.story_id is None:
         raise NotFound(_("This piece stands in no story."))
+    if expected_version is not None and expected_version != piece.version:
+        raise PreconditionFailed(
+            worded(_("Piece %(number)s was edited in the meantime: look at it again."), number=piece.pk),
+            version=piece.version,
+        )
     return piece, locked(Story.objects.filter(pk=piece.story_id)).get()
 
 
