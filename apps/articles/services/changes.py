@@ -1,11 +1,15 @@
-"""What a source changed after an editor had decided on a piece: seen, or answered by a correction."""
+"""What a source changed after an editor had decided on a piece: seen, answered by a correction, or shown after all."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.articles.models import PendingArticle
+from apps.articles.services.similarity import looks_like_spam
 from apps.audit.enums import Action
 from apps.audit.services import record, snapshot
 from apps.core.actor import Actor
@@ -29,6 +33,38 @@ def see_change(pending_id: int, *, actor: Actor, expected_version: int | None = 
         )
     clear_mark(piece, actor=actor)
     return piece
+
+
+FOLLOWED_FIELDS = ("title", "title_hash", "summary", "source_published_at", "is_suspect", "changed_after_review_at")
+
+
+def follow_source(piece: PendingArticle, *, since: datetime) -> bool:
+    """Nobody has decided on this locked piece or edited it any more: the newest words of its source since then stand.
+
+    As if the editor had never come between; those that stood until now become the other wording.  The caller saves
+    ``FOLLOWED_FIELDS``.  True when the words are others now.
+    """
+    if not piece.is_pending or piece.edited_at is not None:
+        return False
+    piece.changed_after_review_at = None
+    # An editor's deed kept wordings too, but of no run.
+    said = piece.revisions.filter(created_at__gt=since, run__isnull=False)
+    newest = said.exclude(title_hash=piece.title_hash).order_by("-created_at", "-pk").first()
+    if newest is None or not _is_newer(newest.source_published_at, piece.source_published_at):
+        return False
+    for name in ("title", "title_hash", "summary", "source_published_at"):
+        theirs, ours = getattr(newest, name), getattr(piece, name)
+        setattr(piece, name, theirs)
+        setattr(newest, name, ours)
+    newest.created_at = timezone.now()
+    newest.save(update_fields=["title", "title_hash", "summary", "source_published_at", "created_at"])
+    piece.is_suspect = looks_like_spam(f"{piece.title} {piece.summary}")
+    return True
+
+
+def _is_newer(theirs: datetime | None, ours: datetime | None) -> bool:
+    """By the source's own time where both have one, else what came later."""
+    return theirs > ours if theirs and ours and theirs != ours else True
 
 
 def locked_piece_of(article_id: int) -> PendingArticle | None:

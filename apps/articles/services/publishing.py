@@ -72,10 +72,12 @@ def put_into_print(
         raise Conflict(_("An article with this address is published already."))
     else:
         article.version += 1
-    old, before = (snapshot(article) if article.pk else None), state_of(article)
+    old, before = (snapshot(article), state_of(article)) if article.pk else (None, None)
     for name in _CARRIED:
         setattr(article, name, getattr(piece, name))
     article.language = piece.source.language if piece.source is not None else ""
+    # Undone, a new article keeps these words: lists and searches can't tell one without a title from another.
+    before = before or state_of(article)
     if publish_at is None:
         _make_public(article, piece.reviewed_at or timezone.now())
     else:

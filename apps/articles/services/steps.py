@@ -19,10 +19,12 @@ from django.utils.translation import gettext_lazy as _
 from apps.articles.cache import forget_public_list
 from apps.articles.models import Article, PendingArticle, ReviewStep, Story
 from apps.articles.querysets import ReviewStepQuerySet
+from apps.articles.services.changes import FOLLOWED_FIELDS, follow_source
 from apps.articles.services.finding import rewrite_title_keys
 from apps.articles.services.leads import locked_stories, pass_lead_on
 from apps.articles.services.mentions import restore
 from apps.articles.services.planning import queue_publication
+from apps.articles.services.suggesting import queue_suggestions
 from apps.audit.enums import Action
 from apps.audit.services import record, snapshot
 from apps.core.actor import Actor, ActorKind
@@ -174,9 +176,9 @@ def _take_back(step: ReviewStep, held: _Held, actor: Actor) -> None:
     if step.kind in _ARRANGING:
         _rearrange(step, held, actor)
     elif piece is not None and step.pending_before is not None:
-        _restore(piece, step.pending_before, step, actor)
+        _restore_piece(piece, step.pending_before, step, actor)
     if article is not None and step.article_before is not None:
-        _restore(article, step.article_before, step, actor)
+        _restore_article(article, step.article_before, step, actor)
     step.undone_at = timezone.now()
     step.undone_by_label = actor.label[:LABEL_LENGTH]
     step.save(update_fields=["undone_at", "undone_by_label"])
@@ -221,26 +223,42 @@ def _rejoin(piece: PendingArticle, story: Story, held: _Held) -> None:
     piece.save(update_fields=["story", "version", "updated_at"])
 
 
-def _restore(row: PendingArticle | Article, before: dict[str, Any], step: ReviewStep, actor: Actor) -> None:
-    old = snapshot(row)
+def _restore_piece(piece: PendingArticle, before: dict[str, Any], step: ReviewStep, actor: Actor) -> None:
+    old = snapshot(piece)
+    changed = _put_back(piece, before)
+    if changed:
+        # The source's headline stands again: it is no other headline of this piece any more.
+        piece.revisions.filter(title_hash=piece.title_hash).delete()
+        if follow_source(piece, since=step.created_at):
+            queue_suggestions([piece.pk])
+        changed += FOLLOWED_FIELDS
+    piece.save(update_fields=[*dict.fromkeys(changed), "version", "updated_at"])
+    record(Action.UNDONE, piece, actor=actor, old=old, new=snapshot(piece), data={"step": step.kind})
+
+
+def _restore_article(article: Article, before: dict[str, Any], step: ReviewStep, actor: Actor) -> None:
+    old = snapshot(article)
+    article.save(update_fields=[*_put_back(article, before), "version", "updated_at"])
+    if article.title != old["title"]:
+        rewrite_title_keys(article)
+    earlier = article.steps.standing().filter(pk__lt=step.pk, article_version=article.version - 2)
+    earlier.update(article_version=article.version)
+    if article.is_scheduled:
+        # The task of this plan has run meanwhile, or found another plan and is gone.
+        queue_publication(article, actor=actor)
+    record(Action.UNDONE, article, actor=actor, old=old, new=snapshot(article), data={"step": step.kind})
+
+
+def _put_back(row: PendingArticle | Article, before: dict[str, Any]) -> list[str]:
+    """In memory, but for the names.  Returns the fields that have other values now and are to be saved."""
     if "mentions" in before:
         restore(row, before["mentions"])
-        before = {name: value for name, value in before.items() if name != "mentions"}
-    for name, value in before.items():
+    fields = [name for name in before if name != "mentions"]
+    for name in fields:
+        value = before[name]
         setattr(row, name, None if value is None else _field(row, name).to_python(value))
     row.version += 1
-    row.save(update_fields=[*before, "version", "updated_at"])
-    if isinstance(row, PendingArticle):
-        # The source's headline stands again: it is no other headline of this piece any more.
-        row.revisions.filter(title_hash=row.title_hash).delete()
-    else:
-        if row.title != old["title"]:
-            rewrite_title_keys(row)
-        row.steps.standing().filter(pk__lt=step.pk, article_version=row.version - 2).update(article_version=row.version)
-        if row.is_scheduled:
-            # The task of this plan has run meanwhile, or found another plan and is gone.
-            queue_publication(row, actor=actor)
-    record(Action.UNDONE, row, actor=actor, old=old, new=snapshot(row), data={"step": step.kind})
+    return fields
 
 
 def _field(row: models.Model, name: str) -> models.Field[Any, Any]:
