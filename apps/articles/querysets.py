@@ -140,6 +140,16 @@ class PendingArticleQuerySet(NamingQuerySet["PendingArticle"]):
         rows = self.filter(status="pending")
         return rows.filter(models.Q(story=None) | models.Q(story__lead_id=models.F("pk")))
 
+    def card_of(self, pending_id: int) -> int:
+        """The piece that stands for this one in the queue: the lead of its story."""
+        lead = self.filter(pk=pending_id).values_list("story__lead", flat=True).first()
+        return lead or pending_id
+
+    def told_by_several(self) -> PendingArticleQuerySet:
+        """Pieces in whose story others stand too."""
+        others = self.model._default_manager.filter(story_id=models.OuterRef("story_id"))
+        return self.filter(models.Exists(others.exclude(pk=models.OuterRef("pk"))), story__isnull=False)
+
     def for_stories(self) -> PendingArticleQuerySet:
         return self.only("title", "source_id", "story_id", "created_at")
 

@@ -171,7 +171,7 @@ class DeskViews:
             refusal = {"message": str(error), "undo": _undoable(request)}
             return JsonResponse(refusal, status=_STATUS.get(error.code, 400))
         message = _("Undone: %(what)s") % {"what": offered["what"] if offered else ""}
-        return JsonResponse({"message": message, "piece": steps[0].pending_id})
+        return JsonResponse({"message": message, "piece": PendingArticle.objects.card_of(steps[0].pending_id or 0)})
 
     def _refused(self, request: HttpRequest, object_id: int, sent: dict[str, Any], error: AppError) -> HttpResponse:
         answer: dict[str, Any] = {"message": str(error)}
@@ -191,6 +191,7 @@ class _Asked:
     language: str
     fighter_id: int | None
     event_id: int | None
+    told_by_several: bool
     newest_first: bool
     piece_id: int | None
 
@@ -203,6 +204,7 @@ class _Asked:
             language=language if language in Language.values else "",
             fighter_id=whole_number(asked.get("fighter", "")),
             event_id=whole_number(asked.get("event", "")),
+            told_by_several=asked.get("told") == "several",
             newest_first=asked.get("order") == "newest",
             piece_id=whole_number(asked.get("piece", "")),
         )
@@ -212,6 +214,8 @@ class _Asked:
             rows = rows.filter(source_id=self.source_id)
         if self.language:
             rows = rows.filter(source__language=self.language)
+        if self.told_by_several:
+            rows = rows.told_by_several()
         if self.fighter_id is not None:
             rows = rows.naming_fighter(self.fighter_id)
         return rows if self.event_id is None else rows.naming_event(self.event_id)

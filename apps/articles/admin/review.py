@@ -68,6 +68,16 @@ class ChangedFilter(ChoiceFilter):
         return queryset.filter(changed_after_review_at__isnull=False) if self.value else queryset
 
 
+class SeveralFilter(ChoiceFilter):
+    """Pieces whose story several sources tell."""
+
+    def options(self) -> list[tuple[str, str]]:
+        return [("1", str(_("several sources")))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.told_by_several() if self.value else queryset  # type: ignore[attr-defined]
+
+
 class WaitingFilter(ChoiceFilter):
     """The state; a list opened without choosing shows what waits, "all" is chosen by hand."""
 
@@ -82,6 +92,7 @@ class PendingArticleAdmin(DeskViews, DecideMany, KeysetAdmin):
         ("status", WaitingFilter),
         ("source", ChoiceFilter),
         ("source__language", ChoiceFilter),
+        ("story", SeveralFilter),
         ("mentions__fighter", FighterFilter),
         ("mentions__event", EventFilter),
         ("changed_after_review_at", ChangedFilter),
