@@ -218,7 +218,9 @@ FORM = {
 def test_a_source_is_added_and_changed_through_the_service(editor: Client) -> None:
     editor.post(f"{SOURCES}add/", FORM)
     source = Source.objects.get()
-    editor.post(f"{SOURCES}{source.pk}/change/", FORM | {"name": "Courier of the octagon"})
+    page = f"{SOURCES}{source.pk}/change/"
+    seen = editor.get(page).context["adminform"].form["seen"].value()
+    editor.post(page, FORM | {"name": "Courier of the octagon", "seen": seen})
 
     source.refresh_from_db()
     assert (source.name, source.source_url) == ("Courier of the octagon", "https://courier.example/rss")

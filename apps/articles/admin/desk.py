@@ -278,9 +278,8 @@ def _told(step: ReviewStep) -> str:
     others = deed.count() - 1 if step.batch else 0
     if not others:
         return str(_("%(deed)s: %(title)s") % told)
-    told["count"] = others
     more = ngettext("%(deed)s: %(title)s and %(count)d other", "%(deed)s: %(title)s and %(count)d others", others)
-    return more % told
+    return more % {**told, "count": others}
 
 
 def _both(piece: PendingArticle, sent: dict[str, Any]) -> dict[str, Any]:

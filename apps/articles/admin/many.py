@@ -115,7 +115,7 @@ class Chosen:
 
 def _chosen(pieces: Sequence[PendingArticle], *, publishes: bool) -> list[Chosen]:
     told = Counter(piece.story_id for piece in pieces if piece.story_id is not None)
-    return [Chosen(piece, seen_of(piece), publishes and told[piece.story_id] > 1) for piece in pieces]
+    return [Chosen(piece, seen_of(piece), publishes and told[piece.story_id or 0] > 1) for piece in pieces]
 
 
 def _others(chosen: Sequence[PendingArticle]) -> list[PendingArticle]:

@@ -19,6 +19,7 @@ from django.utils.translation import pgettext
 from apps.articles import services
 from apps.articles.admin.dead import DeadItemViews
 from apps.articles.admin.display import moment_field, outside_link, source_link
+from apps.articles.admin.source_form import SEEN, SourceForm
 from apps.articles.models import IngestRun, IngestRunError, Source
 from apps.core.actor import Actor
 from apps.core.admin import (
@@ -53,6 +54,7 @@ ERRORS_SHOWN = 50
 @admin.register(Source)
 class SourceAdmin(BackOfficeAdmin):
     may_add = may_change = True
+    form = SourceForm
     list_display = ("name", "health", "last_good", "pace", "accepted", "next_poll", "problem")
     list_filter = (
         ("last_fetch_status", ChoiceFilter),
@@ -73,7 +75,7 @@ class SourceAdmin(BackOfficeAdmin):
             {
                 "fields": (
                     "name", "source_url", "parser_kind", "enabled", "interval_seconds", "adaptive", "arrival_policy",
-                    "owner",
+                    "owner", SEEN,
                 )
             },
         ),
@@ -107,9 +109,15 @@ class SourceAdmin(BackOfficeAdmin):
         return bool(request.user.has_perm(_CHANGE))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A source that is being added has no state yet."""
+        """A source that is being added has no state yet, and nobody has seen anything of it."""
         shown = super().get_fieldsets(request, obj)
-        return shown if obj else [group for group in shown if "history" not in group[1]["fields"]]
+        if obj and self.has_change_permission(request, obj):
+            return shown
+        return [
+            (title, {"fields": [name for name in group["fields"] if name != SEEN]})
+            for title, group in shown
+            if obj or "history" not in group["fields"]
+        ]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Whoever adds a source by hand nearly always adds a feed."""
@@ -122,13 +130,13 @@ class SourceAdmin(BackOfficeAdmin):
         return field
 
     def perform_save(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> Model:
-        given = {name: value for name, value in form.cleaned_data.items() if name in services.EDITABLE_FIELDS}
-        actor = Actor.of_user(request.user)
-        return (
-            services.update_source(obj.pk, actor=actor, **given)
-            if change
-            else services.create_source(actor=actor, **given)
-        )
+        assert isinstance(form, SourceForm)
+        actor, given = Actor.of_user(request.user), form.given
+        if not change:
+            return services.create_source(actor=actor, **given)
+        # Between the look of the form and the lock of the service a poll may come in.
+        stood = {name: form.stood[name] for name in given}
+        return services.update_source(obj.pk, actor=actor, expected=stood, **given)
 
     @dialog_action(
         description=_("Fetch now"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from apps.audit.enums import Action
 from apps.audit.services import record, snapshot
 from apps.core.actor import Actor
 from apps.core.db import locked, skip_locked
-from apps.core.errors import Conflict, FieldError, Invalid, NotFound
+from apps.core.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
 from apps.taskhub.services import EnqueueOptions, enqueue, enqueue_many
 
 # One tick hands over this many sources; the next tick takes the rest.
@@ -57,9 +58,16 @@ def create_source(*, actor: Actor, name: str, source_url: str, is_builtin: bool 
 
 
 @transaction.atomic
-def update_source(source_id: int, *, actor: Actor, **fields: Any) -> Source:
-    """Change named fields.  A new address or parser starts without validators and is asked at once."""
+def update_source(source_id: int, *, actor: Actor, expected: Mapping[str, Any] | None = None, **fields: Any) -> Source:
+    """Change named fields.  A new address or parser starts without validators and is asked at once.
+
+    ``expected`` says how fields stood when the caller decided.  Raises PreconditionFailed when one of them is neither
+    so nor as wanted by now, Invalid, Conflict for an address we have, NotFound.
+    """
     source = _locked(source_id)
+    for name, value in (expected or {}).items():
+        if getattr(source, name) not in (value, fields.get(name, value)):
+            raise PreconditionFailed
     before = snapshot(source)
     changed = [name for name, value in _known(fields).items() if getattr(source, name) != value]
     for name in changed:
