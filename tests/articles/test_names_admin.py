@@ -95,13 +95,15 @@ def test_names_are_saved_alone_and_a_stale_version_shows_both(editor: Client) ->
     row = MentionFactory(is_sure=True)
     piece = row.pending
 
-    assert decide(editor, piece, "names", shown=[row.key]).status_code == 200
+    dismissed = decide(editor, piece, "names", shown=[row.key])
+    assert dismissed.status_code == 200
     assert states() == {row.key: "dismissed"}
     stale = decide(editor, piece, "names", shown=[row.key], ticked=[row.key])
 
     assert (stale.status_code, "version 2" in stale.json()["html"]) == (412, True)
     assert (states(), Article.objects.count()) == ({row.key: "dismissed"}, 0)
-    assert editor.post(f"{DESK}undo/", headers=FETCH).status_code == 200
+    step = {"step": dismissed.json()["undo"]["step"]}
+    assert editor.post(f"{DESK}undo/", step, headers=FETCH).status_code == 200
     assert states() == {row.key: "suggested"}
 
 

@@ -181,7 +181,7 @@ class BulkRejectView(DecisionView):
 class UndoView(DecisionView):
     """Take back your last deed, a bulk decision as a whole, while nothing else happened to it."""
 
-    error_codes = (ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
+    error_codes = (ErrorCode.NOT_FOUND, *_DECISION_CODES)
 
     @extend_schema(operation_id="review_undo", tags=["review"], request=None, responses=UndoneListSerializer)
     def post(self, request: Request) -> Response:

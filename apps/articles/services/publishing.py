@@ -20,7 +20,7 @@ from apps.articles.errors import WrongState
 from apps.articles.models import Article, ArticleRevision, PendingArticle, ReviewStep
 from apps.articles.services.changes import clear_mark, locked_piece_of
 from apps.articles.services.finding import rewrite_title_keys, write_new_title_keys
-from apps.articles.services.leads import locked_stories
+from apps.articles.services.leads import with_others
 from apps.articles.services.mentions import publish_mentions
 from apps.articles.services.planning import queue_publication
 from apps.articles.services.steps import LABEL_LENGTH, remember, state_of, undo
@@ -158,7 +158,7 @@ def cancel_plan(article_id: int, *, actor: Actor, expected_version: int | None =
     together = ReviewStep.objects.filter(batch__in=deeds.exclude(batch="").values("batch"))
     # Before the article, as everywhere: its piece and those that were decided in one step with it, and their stories.
     members = (*deeds.values_list("pending_id", flat=True), *together.values_list("pending_id", flat=True))
-    locked_stories(locked(PendingArticle.objects.filter(pk__in=[pk for pk in members if pk is not None])))
+    with_others({pk for pk in members if pk is not None})
     article = locked_article(article_id, expected_version)
     if not article.is_scheduled:
         raise _wrong_state(article)

@@ -15,11 +15,10 @@ from apps.articles.errors import AlreadyReviewed
 from apps.articles.models import Article, PendingArticle, PendingRevision, RejectReason, ReviewStep
 from apps.articles.services.claims import CLAIM_FIELDS, drop_claim, require_free
 from apps.articles.services.identity import words_hash
-from apps.articles.services.leads import locked_stories, pass_lead_on
+from apps.articles.services.leads import Gathered, pass_lead_on, with_others
 from apps.articles.services.mentions import Naming, decide
 from apps.articles.services.publishing import checked_time, put_into_print
 from apps.articles.services.steps import LABEL_LENGTH, person_id, remember, state_of
-from apps.articles.services.stories import Gathered, with_others
 from apps.articles.services.suggesting import queue_suggestions
 from apps.articles.services.wording import Edits, refusal
 from apps.audit.enums import Action
@@ -134,10 +133,11 @@ def reject(
 ) -> PendingArticle:
     """Turn a piece down.  Raises Invalid without a reason, otherwise as ``approve``."""
     why = Reason(reason, reason_code).checked()
-    piece = locked_for_decision(pending_id, expected_version, actor)
-    stories = locked_stories([piece])
+    gathered = with_others([pending_id])
+    (piece,) = gathered.pieces
+    _require_undecided(piece, expected_version, actor)
     rejected = _reject(piece, actor, why)
-    pass_lead_on(stories)
+    pass_lead_on(gathered.stories)
     return rejected
 
 
@@ -149,10 +149,7 @@ def approve_many(versions: Mapping[int, int], *, actor: Actor) -> list[Article]:
     As with ``approve`` the pieces of their stories that were not chosen are turned down as told already; of two that
     were chosen from one story both are published.
     """
-    _require_bearable(versions)
-    gathered = with_others(versions)
-    for piece in gathered.pieces:
-        _require_undecided(piece, versions[piece.pk], actor)
+    gathered = _gathered_undecided(versions, actor)
     _require_free(gathered.others, actor)
     batch = uuid4().hex
     articles = [_approve(piece, actor, batch=batch) for piece in gathered.pieces]
@@ -166,11 +163,10 @@ def reject_many(
 ) -> list[PendingArticle]:
     """Turn down all of these or none; ``versions`` as for ``approve_many``."""
     why = Reason(reason, reason_code).checked()
-    pieces = _locked_all(versions, actor)
-    stories = locked_stories(pieces)
+    gathered = _gathered_undecided(versions, actor)
     batch = uuid4().hex
-    rejected = [_reject(piece, actor, why, batch=batch) for piece in pieces]
-    pass_lead_on(stories)
+    rejected = [_reject(piece, actor, why, batch=batch) for piece in gathered.pieces]
+    pass_lead_on(gathered.stories)
     return rejected
 
 
@@ -267,19 +263,13 @@ def locked_for_decision(pending_id: int, expected_version: int | None, actor: Ac
     return piece
 
 
-def _require_bearable(versions: Mapping[int, int]) -> None:
+def _gathered_undecided(versions: Mapping[int, int], actor: Actor) -> Gathered:
     if not versions or len(versions) > BULK_LIMIT:
         raise Invalid(_("Choose between 1 and 200 pieces."))
-
-
-def _locked_all(versions: Mapping[int, int], actor: Actor) -> list[PendingArticle]:
-    _require_bearable(versions)
-    pieces = list(locked(PendingArticle.objects.filter(pk__in=versions)))
-    if len(pieces) != len(versions):
-        raise NotFound(_("There is no such piece."))
-    for piece in pieces:
+    gathered = with_others(versions)
+    for piece in gathered.pieces:
         _require_undecided(piece, versions[piece.pk], actor)
-    return pieces
+    return gathered
 
 
 def _require_undecided(piece: PendingArticle, expected_version: int | None, actor: Actor) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +20,7 @@ from apps.articles.models import Article, PendingArticle, ReviewStep, Story
 from apps.articles.querysets import ReviewStepQuerySet
 from apps.articles.services.changes import FOLLOWED_FIELDS, follow_source
 from apps.articles.services.finding import rewrite_title_keys
-from apps.articles.services.leads import locked_stories, pass_lead_on
+from apps.articles.services.leads import pass_lead_on, with_others
 from apps.articles.services.mentions import restore
 from apps.articles.services.planning import queue_publication
 from apps.articles.services.suggesting import queue_suggestions
@@ -116,7 +115,10 @@ def undo_at_desk(step_id: int, *, actor: Actor, now: dt.datetime | None = None) 
 
 @transaction.atomic
 def undo(step_id: int, *, actor: Actor) -> list[ReviewStep]:
-    """Take back one deed, whoever did it; of a bulk decision all or nothing.  Raises NotFound and Conflict."""
+    """Take back one deed, whoever did it; of a bulk decision all or nothing.
+
+    Raises NotFound, Conflict, and PreconditionFailed when a piece came into another story at this very moment.
+    """
     named = ReviewStep.objects.filter(pk=step_id).first()
     if named is None:
         raise NotFound(_("There is nothing to undo."))
@@ -134,7 +136,7 @@ def undo(step_id: int, *, actor: Actor) -> list[ReviewStep]:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a deed touched, all locked: pieces, then stories, then articles, then its steps."""
+    """What a deed touched, all locked: pieces with the others of their stories, the stories, articles, its steps."""
 
     pieces: dict[int, PendingArticle]
     stories: dict[int, Story]
@@ -145,13 +147,14 @@ class _Held:
 def _hold(group: ReviewStepQuerySet) -> _Held:
     members = list(group)
     returns_to = {step.pending_before["story"] for step in members if step.kind == Kind.APART and step.pending_before}
-    theirs = Q(pk__in=_known(step.pending_id for step in members))
-    # Those who wait in a story learn of the piece that comes back to it.
-    theirs |= Q(story_id__in=returns_to, status=PendingArticle.Status.PENDING)
-    pieces = {row.pk: row for row in locked(PendingArticle.objects.filter(theirs))}
-    stories = {story.pk: story for story in locked_stories(pieces.values(), also=returns_to)}
-    articles = Article.objects.filter(pk__in=_known(step.article_id for step in members))
-    return _Held(pieces, stories, {row.pk: row for row in locked(articles)}, list(locked(group)))
+    gathered = with_others(_known(step.pending_id for step in members), of_stories=returns_to)
+    articles = locked(Article.objects.filter(pk__in=_known(step.article_id for step in members)))
+    return _Held(
+        pieces={row.pk: row for row in (*gathered.pieces, *gathered.others)},
+        stories={story.pk: story for story in gathered.stories},
+        articles={row.pk: row for row in articles},
+        steps=list(locked(group)),
+    )
 
 
 def _require_last(step: ReviewStep, held: _Held) -> None:
@@ -271,5 +274,5 @@ def _as_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
-def _known(keys: Iterable[int | None]) -> list[int]:
-    return [key for key in keys if key is not None]
+def _known(keys: Iterable[int | None]) -> set[int]:
+    return {key for key in keys if key is not None}

@@ -7,8 +7,7 @@ gathered: what a source says twice is its own matter of identity.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -18,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.articles.errors import WrongState
 from apps.articles.models import PendingArticle, ReviewStep, Story
-from apps.articles.services.leads import find_lead, locked_stories
+from apps.articles.services.leads import find_lead, with_others
 from apps.articles.services.similarity import Headlines
 from apps.articles.services.steps import remember
 from apps.audit.enums import Action
@@ -113,37 +112,6 @@ def leave_story(pending_id: int, *, actor: Actor, expected_version: int | None =
     return piece
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """Pieces to be decided on, the others of their stories that wait, and the stories: all locked."""
-
-    pieces: list[PendingArticle]
-    others: list[PendingArticle]
-    stories: list[Story]
-
-
-def with_others(pending_ids: Collection[int]) -> Gathered:
-    """Pieces and the others of their stories that wait, all locked at once in the order of their keys.
-
-    For the decision on the pieces, in its transaction.  Raises NotFound, and PreconditionFailed when a piece came
-    into another story at this very moment.
-    """
-    story_of = dict(PendingArticle.objects.filter(pk__in=pending_ids).values_list("pk", "story_id"))
-    stories = {key for key in story_of.values() if key is not None}
-    theirs = Q(story_id__in=stories, status=PendingArticle.Status.PENDING)
-    rows = {row.pk: row for row in locked(PendingArticle.objects.filter(Q(pk__in=pending_ids) | theirs))}
-    if not rows.keys() >= set(pending_ids):
-        raise NotFound(_("There is no such piece."))
-    pieces = [rows.pop(pk) for pk in sorted(pending_ids)]
-    for piece in pieces:
-        if piece.story_id != story_of.get(piece.pk):
-            raise PreconditionFailed(
-                _("The story of this piece has just changed: look at it again."), version=piece.version
-            )
-    others = [row for row in rows.values() if row.story_id in stories]
-    return Gathered(pieces, others, locked_stories(pieces))
-
-
 def _enter(piece: PendingArticle, story: Story, actor: Actor) -> None:
     before = snapshot(piece)
     piece.story = story
@@ -153,15 +121,16 @@ def _enter(piece: PendingArticle, story: Story, actor: Actor) -> None:
 
 
 def _locked_with_story(pending_id: int, expected_version: int | None) -> tuple[PendingArticle, Story]:
-    piece = locked(PendingArticle.objects.filter(pk=pending_id)).first()
-    if piece is None or piece.story_id is None:
+    gathered = with_others([pending_id])
+    (piece,) = gathered.pieces
+    if not gathered.stories:
         raise NotFound(_("This piece stands in no story."))
     if expected_version is not None and expected_version != piece.version:
         raise PreconditionFailed(
             worded(_("Piece %(number)s was edited in the meantime: look at it again."), number=piece.pk),
             version=piece.version,
         )
-    return piece, locked(Story.objects.filter(pk=piece.story_id)).get()
+    return piece, gathered.stories[0]
 
 
 def stories_of(pieces: Iterable[PendingArticle]) -> dict[int, int]:
