@@ -9,7 +9,11 @@
     const save = editor.querySelector("[data-save]");
     const token = editor.querySelector("[name=csrfmiddlewaretoken]").value;
     const rows = () => [...list.querySelectorAll("[data-bout]")];
+    const order = () => rows().map((row) => `${row.dataset.bout}:${row.querySelector("[data-segment]")?.value}`).join(",");
+    const saved = order();
     let dragged = null;
+    // The order on the screen is not the one that the server has.
+    let isUnsaved = false;
 
     function tell(message, bad) {
         told.textContent = message;
@@ -22,21 +26,30 @@
 
     function changed() {
         rows().forEach((row, place) => { row.querySelector("[data-number]").textContent = String(place + 1); });
-        if (save) save.disabled = false;
-        editor.querySelector("[data-unsaved-line]").textContent = editor.dataset.unsaved;
+        isUnsaved = order() !== saved;
+        save.disabled = !isUnsaved;
+        editor.querySelector("[data-unsaved-line]").textContent = isUnsaved ? editor.dataset.unsaved : "";
     }
 
+    window.addEventListener("beforeunload", (event) => { if (isUnsaved) event.preventDefault(); });
+
     async function send(values) {
-        try {
-            const answer = await fetch(editor.dataset.act, { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams(values), signal: AbortSignal.timeout(8000) });
-            const body = await answer.json();
-            if (answer.status !== 200) return tell(body.message, true);
-            // The page comes back with the new versions and says what was done.
-            sessionStorage.setItem("bjz-editor-told", body.message);
-            window.location.reload();
-        } catch {
-            tell(editor.dataset.failed, true);
+        // Every deed brings the page anew.
+        if (isUnsaved && values.deed !== "arrange") {
+            tell(editor.dataset.saveFirst, true);
+            save.focus();
+            return;
         }
+        const answer = await window.bjzSend(editor.dataset.act, token, values);
+        const needed = { refused: editor.dataset.refused, "signed-out": "", silence: editor.dataset.unsure }[answer.kind];
+        tell(needed ?? answer.message, answer.status !== 200);
+        editor.querySelector("[data-signed-out]").hidden = answer.kind !== "signed-out";
+        editor.querySelector("[data-see-line]").hidden = answer.kind !== "silence";
+        if (answer.status !== 200) return;
+        // The page comes back with the new versions and says what was done.
+        sessionStorage.setItem("bjz-editor-told", answer.message);
+        isUnsaved = false;
+        window.location.reload();
     }
 
     list.addEventListener("dragstart", (event) => {
@@ -74,11 +87,10 @@
             row.querySelector(`[data-form='${button.dataset.open}'] input`)?.focus();
         } else if ("close" in button.dataset) button.closest("[data-form]").hidden = true;
         else if ("addUnknown" in button.dataset) addUnknown(row);
+        else if ("clearUnknown" in button.dataset) clearUnknown();
+        else if ("see" in button.dataset) window.location.reload();
         else if (button.dataset.deed) send({ deed: button.dataset.deed, ...named(row) });
-        else if (button === save) {
-            const order = rows().map((one) => `${one.dataset.bout}:${one.querySelector("[data-segment]").value}`).join(",");
-            send({ deed: "arrange", version: editor.dataset.version, order });
-        }
+        else if (button === save) send({ deed: "arrange", version: editor.dataset.version, order: order() });
     });
 
     editor.addEventListener("submit", (event) => {
@@ -94,14 +106,18 @@
         return { bout: row.dataset.bout, version: row.dataset.version };
     }
 
-    // The form for a new bout, with the feed's names to search for: the first-named stands in the red corner.
+    // The form for a new bout, with the feed's names to search for.  In which corner its first-named stands, a person
+    // says: whose id it is from then on hangs on that.
     function addUnknown(row) {
         const box = editor.querySelector("[data-add]");
         box.open = true;
-        box.querySelector("[name=unknown]").value = row.dataset.unknown;
-        const note = box.querySelector("[data-add-note]");
-        note.textContent = `${row.dataset.first} – ${row.dataset.second}`;
-        note.hidden = false;
+        const ofTheFeed = box.querySelector("[data-of-the-feed]");
+        ofTheFeed.disabled = ofTheFeed.hidden = false;
+        ofTheFeed.querySelector("[name=unknown]").value = row.dataset.unknown;
+        ofTheFeed.querySelector("[name=unknown_version]").value = row.dataset.unknownVersion;
+        ofTheFeed.querySelector("[data-question]").textContent = row.dataset.question;
+        ofTheFeed.querySelector("[data-add-note]").textContent = `${row.dataset.first} – ${row.dataset.second}`;
+        for (const corner of ofTheFeed.querySelectorAll("[name=first_is]")) corner.checked = false;
         for (const [corner, name] of [["red", row.dataset.first], ["blue", row.dataset.second]]) {
             const input = box.querySelector(`[data-picker='${corner}'] input`);
             input.value = name;
@@ -110,6 +126,14 @@
         box.scrollIntoView({ block: "center" });
         box.querySelector("[data-picker='red'] input").focus();
     }
+
+    function clearUnknown() {
+        const ofTheFeed = editor.querySelector("[data-of-the-feed]");
+        ofTheFeed.disabled = ofTheFeed.hidden = true;
+        for (const field of ofTheFeed.querySelectorAll("[type=hidden]")) field.value = "";
+        editor.querySelector("[data-add] [data-picker='red'] input").focus();
+    }
+    editor.querySelector("[data-add]")?.addEventListener("toggle", (event) => { if (!event.target.open) clearUnknown(); });
 
     // As you type: the public search, newest question of each field only.
     const asked = new WeakMap();
@@ -139,7 +163,7 @@
             }));
             if (!found.length) hits.textContent = editor.dataset.nobody;
         } catch {
-            tell(editor.dataset.failed, true);
+            tell(editor.dataset.searchFailed, true);
         }
     });
 })();

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.audit.testing import recorded
 from apps.core.actor import Actor, ActorKind
-from apps.core.errors import AppError, Invalid, NotFound, PreconditionFailed
+from apps.core.errors import AppError, Invalid, PreconditionFailed
 from apps.events import services
 from apps.events.enums import BoutState, Result
 from apps.events.errors import BoutChanged, ImpossibleResult, MoveNotAllowed, NoSuchBout, NothingToUndo
@@ -355,7 +355,7 @@ def test_a_replacement_that_makes_no_sense_is_refused(what: str) -> None:
     row = bout(state="in_round" if what == "begun" else "scheduled")
     fighter_id = {"both corners": row.blue_fighter_id, "unknown": 999_999}.get(what) or FighterFactory().pk
 
-    with pytest.raises((MoveNotAllowed, Invalid, NotFound)):
+    with pytest.raises((MoveNotAllowed, Invalid)):
         services.replace_fighter(
             row.pk,
             corner="middle" if what == "no corner" else "red",

@@ -194,6 +194,7 @@ def test_a_bout_of_the_feed_is_added_and_linked_in_one(card: Evening) -> None:
         actor=OPERATOR,
         expected_version=card.event.version,
         unknown_id=unknown.pk,
+        unknown_version=1,
         first_is="red",
     )
     card.hear(body, at=5)

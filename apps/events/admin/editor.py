@@ -60,7 +60,10 @@ class EditorViews(EventPages):
         return TemplateResponse(request, "events/editor.html", context)
 
     def editor_act(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        require(request, _NEEDS.get(request.POST.get("deed", ""), CHANGE))
+        deed = request.POST.get("deed", "")
+        require(request, _NEEDS.get(deed, CHANGE))
+        if deed == "add" and request.POST.get("unknown"):
+            require(request, _NEEDS["link"])
         return carry_out(request, _DEEDS, object_id, self.address("editor", object_id))
 
 
@@ -165,8 +168,11 @@ def _add(event_id: int, actor: Actor, sent: Mapping[str, str]) -> str:
         weight_class=sent.get("weight_class", ""),
         scheduled_rounds=number(sent, "rounds"),
     )
-    unknown = number(sent, "unknown")
-    services.add_bout(event_id, new, actor=actor, expected_version=version, unknown_id=unknown, first_is="red")
+    of_the_feed: dict[str, Any] = {}
+    if sent.get("unknown"):
+        unknown, unknown_version = _unknown_and_version(event_id, sent)
+        of_the_feed = {"unknown_id": unknown, "unknown_version": unknown_version, "first_is": sent.get("first_is", "")}
+    services.add_bout(event_id, new, actor=actor, expected_version=version, **of_the_feed)
     return _("The bout is on the card.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.audit.enums import Action
 from apps.core.actor import Actor
 from apps.core.db import locked
-from apps.core.errors import Conflict, FieldError, Invalid, NotFound, Text, worded
+from apps.core.errors import Conflict, FieldError, Invalid, Text, worded
 from apps.events.enums import BoutState, EventStatus, Segment
 from apps.events.errors import MoveNotAllowed
 from apps.events.models import MOST_ROUNDS, Bout, Event
@@ -85,9 +85,11 @@ def add_bout(
     actor: Actor,
     expected_version: int,
     unknown_id: int | None = None,
+    unknown_version: int | None = None,
     first_is: str = "",
 ) -> Bout:
-    """Put a bout at the end of a card that is not over; ``unknown_id`` links it with what a source shows.
+    """Put a bout at the end of a card that is not over; ``unknown_id`` links it with what a source shows, whose
+    first-named athlete stands in the corner ``first_is``.
 
     Raises NoSuchEvent, PreconditionFailed, MoveNotAllowed for a completed event, Invalid, Conflict for a fighter who
     stands on the card already.
@@ -96,7 +98,7 @@ def add_bout(
     if event.status == EventStatus.COMPLETED:
         raise MoveNotAllowed(_("The event is over."))
     _require_addable(event, new)
-    unknown = open_unknown(unknown_id, event.pk) if unknown_id is not None else None
+    unknown = open_unknown(unknown_id, event.pk, unknown_version) if unknown_id is not None else None
     last = event.bouts.aggregate(last=Max("sequence_no"))["last"] or 0
     bout = Bout(
         event=event,
@@ -122,22 +124,31 @@ def _require_addable(event: Event, new: NewBout) -> None:
     pair = {"red": new.red_fighter_id, "blue": new.blue_fighter_id}
     if new.red_fighter_id == new.blue_fighter_id:
         raise _refused("blue", "taken", _("Nobody fights oneself."))
-    fighters = Fighter.objects.filter(pk__in=pair.values(), merged_into__isnull=True).in_bulk()
-    for corner, fighter_id in pair.items():
-        if fighter_id not in fighters:
-            raise _refused(corner, "unknown", _("There is no such fighter."))
-    busy = event.bouts.exclude(state=BoutState.CANCELLED).values_list("red_fighter_id", "blue_fighter_id")
-    standing = {fighter_id for two in busy for fighter_id in two}
-    for corner, fighter_id in pair.items():
-        if fighter_id in standing:
-            sentence = worded(_("%(name)s stands on this card already."), name=fighters[fighter_id].name)
-            raise Conflict(sentence, errors=[FieldError(corner, "taken", sentence)])
+    _require_free(event, pair)
     if new.segment not in {"", *Segment.values}:
         raise _refused("segment", "invalid", _("The card has no such part."))
     if len(new.weight_class.strip()) > WEIGHT_CLASS_LENGTH:
         raise _refused("weight_class", "too_long", _("At most 64 characters."))
     if new.scheduled_rounds is not None and not 1 <= new.scheduled_rounds <= MOST_ROUNDS:
         raise _refused("scheduled_rounds", "impossible", _("A bout has 1 to 12 rounds."))
+
+
+def _require_free(event: Event, chosen: Mapping[str, int]) -> None:
+    """Whom a person puts on a card (field -> fighter) is nobody's old address and stands in no other bout of it.
+
+    The rows are locked: a merge that is under way would leave its old address on the card.
+    """
+    rows = locked(Fighter.objects.filter(pk__in=chosen.values()))
+    fighters = {fighter.pk: fighter for fighter in rows if not fighter.is_merged}
+    for field, fighter_id in chosen.items():
+        if fighter_id not in fighters:
+            raise _refused(field, "unknown", _("There is no such fighter."))
+    busy = event.bouts.exclude(state=BoutState.CANCELLED).values_list("red_fighter_id", "blue_fighter_id")
+    standing = {fighter_id for two in busy for fighter_id in two}
+    for field, fighter_id in chosen.items():
+        if fighter_id in standing:
+            sentence = worded(_("%(name)s stands on this card already."), name=fighters[fighter_id].name)
+            raise Conflict(sentence, errors=[FieldError(field, "taken", sentence)])
 
 
 def _refused(name: str, code: str, sentence: Text) -> Invalid:
@@ -150,7 +161,8 @@ def replace_fighter(
 ) -> Bout:
     """Another fighter takes a corner of a bout of which no round has begun.
 
-    Raises NoSuchBout, BoutChanged, NotFound for the fighter, MoveNotAllowed, Invalid.
+    Raises NoSuchBout, BoutChanged, MoveNotAllowed, Invalid also for a fighter who is unknown or was merged, Conflict
+    for one who stands in another bout of the card.
     """
     bout = locked_bout(bout_id, expected_version)
     if bout.state not in {BoutState.SCHEDULED, BoutState.WALKOUTS}:
@@ -158,11 +170,10 @@ def replace_fighter(
     reason = checked_reason(reason, _("Say why the fighter is replaced."))
     if corner not in {"red", "blue"}:
         raise Invalid(errors=[FieldError("corner", "invalid", _("red or blue."))])
-    if not Fighter.objects.filter(pk=fighter_id).exists():
-        raise NotFound(_("There is no such fighter."))
     if fighter_id in {bout.red_fighter_id, bout.blue_fighter_id}:
         sentence = _("This fighter stands in the bout already.")
         raise Invalid(sentence, errors=[FieldError("fighter", "taken", sentence)])
+    _require_free(bout.event, {"fighter": fighter_id})
     changes = {f"{corner}_fighter_id": fighter_id, f"{corner}_ranking": ""}
     provenance.lock(bout, [f"{corner}_fighter_id"], by=actor.label)
     bout.save(update_fields=["provenance"])

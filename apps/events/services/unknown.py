@@ -18,11 +18,12 @@ from apps.audit.enums import Action
 from apps.audit.services import record, snapshot
 from apps.core.actor import Actor
 from apps.core.db import locked, update_objects
-from apps.core.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
+from apps.core.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed, worded
 from apps.events.enums import UnknownStatus
 from apps.events.models import Bout, BoutExternalId, BoutReport, UnknownBout
 from apps.events.services.changing import locked_event
 from apps.events.services.events import hear_again
+from apps.events.services.matching import Known, look_up
 from apps.fighters.services import claim_ids, release_ids
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def keep_unknown(source: str, cards: Iterable[Card]) -> None:
 def link_unknown(unknown_id: int, bout_id: int, *, first_is: str, actor: Actor, expected_version: int) -> UnknownBout:
     """Say that it is this bout of our card; ``first_is``: the corner in which its first-named athlete stands.
 
-    Raises NotFound, PreconditionFailed, Conflict for one that is decided or whose athletes are others, Invalid.
+    Raises NotFound, PreconditionFailed, Conflict for one that is decided or whose athletes are others, Invalid also for
+    corners that contradict the names.
     """
     unknown = _locked(unknown_id, expected_version)
     _require_open(unknown)
@@ -75,6 +77,7 @@ def link_to(unknown: UnknownBout, bout: Bout, *, first_is: str, actor: Actor) ->
         raise Conflict(_("The source names other than two athletes."))
     if BoutExternalId.objects.filter(source=unknown.source, external_id=unknown.external_id).exists():
         raise Conflict(_("The source's id belongs to a bout already."))
+    _require_corners_as_named(unknown, bout, first_is)
     fighters = {athlete_id: pk for (athlete_id, _name), pk in zip(unknown.athletes, corners[first_is], strict=True)}
     claimed = claim_ids({one: pk for one, pk in fighters.items() if one}, source=unknown.source, actor=actor)
     BoutExternalId.objects.create(bout=bout, source=unknown.source, external_id=unknown.external_id)
@@ -102,13 +105,25 @@ def reopen_unknown(unknown_id: int, *, actor: Actor, expected_version: int) -> U
     return _decide(unknown, actor, status=UnknownStatus.OPEN)
 
 
-def open_unknown(unknown_id: int, event_id: int) -> UnknownBout:
-    """One of a locked event that waits for a word.  Raises NotFound, Conflict."""
-    unknown = UnknownBout.objects.filter(pk=unknown_id, event=event_id).first()
+def open_unknown(unknown_id: int, event_id: int, expected_version: int | None) -> UnknownBout:
+    """One of a locked event that waits for a word.  Raises NotFound, PreconditionFailed, Conflict."""
+    unknown = locked(UnknownBout.objects.filter(pk=unknown_id, event=event_id)).first()
     if unknown is None:
         raise NotFound
+    if unknown.version != expected_version:
+        raise PreconditionFailed(version=unknown.version)
     _require_open(unknown)
     return unknown
+
+
+def _require_corners_as_named(unknown: UnknownBout, bout: Bout, first_is: str) -> None:
+    """Athletes' ids count before their names, on later cards too: a slip of the hand would swap two people for good."""
+    named = Known(spellings=look_up((), [bout], source=unknown.source).spellings)
+    corners = (bout.red_fighter, bout.blue_fighter) if first_is == "red" else (bout.blue_fighter, bout.red_fighter)
+    for athlete, said, other in zip(unknown.athletes, corners, reversed(corners), strict=True):
+        if named.is_it(other, athlete) and not named.is_it(said, athlete):
+            sentence = worded(_("%(name)s stands in the other corner."), name=athlete[1])
+            raise Invalid(sentence, errors=[FieldError("first_is", "contradicted", sentence)])
 
 
 def _locked(unknown_id: int, expected_version: int) -> UnknownBout:
