@@ -24,7 +24,7 @@ from apps.events import services
 from apps.events.admin.pages import EventPages, carry_out, event_or_404, names_waiting, number, require
 from apps.events.cache import freshness_of
 from apps.events.enums import BoutState, EventStatus, HoldReason, Method, Result
-from apps.events.models import MOST_ROUNDS, Bout, BoutReport, Event
+from apps.events.models import MOST_ROUNDS, Bout, BoutReport, BoutRevision, Event
 from apps.events.services import KEPT, UNDO_SECONDS, Ending
 
 VIEW, RUN = "events.view_bout", "events.run_bout"
@@ -67,6 +67,8 @@ class Row:
     rounds: range
     # What the form's first question is answered with already: a corner, a draw, a no contest or nothing.
     outcome: str
+    # Since we were told, by a person or a source, that the round began; None when none is under way.
+    elapsed_seconds: int | None
 
     @property
     def is_open(self) -> bool:
@@ -138,6 +140,7 @@ def _row(bout: Bout, user_id: str, now: datetime) -> Row:
         undo_seconds=_undo_seconds(bout, user_id, now),
         rounds=range(1, (bout.scheduled_rounds or max(USUAL_ROUNDS, bout.round or 0)) + 1),
         outcome=_outcome_of(bout),
+        elapsed_seconds=elapsed_seconds(bout, now),
     )
 
 
@@ -191,6 +194,25 @@ def _undo_seconds(bout: Bout, user_id: str, now: datetime) -> int:
         return 0
     left = last.created_at + timedelta(seconds=UNDO_SECONDS) - now
     return max(0, int(left.total_seconds()))
+
+
+def elapsed_seconds(bout: Bout, now: datetime) -> int | None:
+    """Since we know that the round is fought; a source tells it a poll later.  None when none is, or nobody said so."""
+    if bout.state != BoutState.IN_ROUND:
+        return None
+    begun = [revision for revision in bout.revisions.all() if _begins_round(revision)]
+    if not begun:
+        return None
+    last = max(begun, key=lambda revision: revision.version)
+    return max(0, int((now - last.created_at).total_seconds()))
+
+
+def _begins_round(revision: BoutRevision) -> bool:
+    """Polls skip the pause between two rounds.  What was stopped and goes on, or was taken back, began before."""
+    if revision.reason == "undo":
+        return False
+    enters = revision.new.get("state") == BoutState.IN_ROUND and revision.old.get("state") != BoutState.STOPPED
+    return enters or ("round" in revision.new and "state" not in revision.new)
 
 
 # --- deeds by name ----------------------------------------------------------------------------------------------
