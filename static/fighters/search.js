@@ -18,10 +18,14 @@ function watchFighterFields() {
         list.setAttribute("role", "listbox");
         field.closest("form").append(list);
         field.setAttribute("autocomplete", "off");
+        const target = field.dataset.target && document.getElementById(field.dataset.target);
         let asked = 0;
         let timer = 0;
 
+        // Name and number always mean one person: whoever types the one has not chosen the other.
+        target?.addEventListener("input", () => { field.value = ""; });
         field.addEventListener("input", () => {
+            if (target) target.value = "";
             window.clearTimeout(timer);
             timer = window.setTimeout(ask, 120);
         });
@@ -81,7 +85,6 @@ function watchFighterFields() {
         }
 
         function choose(hit) {
-            const target = field.dataset.target && document.getElementById(field.dataset.target);
             if (!target) return window.location.assign(PAGE(hit.id));
             target.value = hit.id;
             field.value = hit.name;

@@ -1,7 +1,8 @@
 """The identity desk: open names with candidates and evidence, suggested merges, and what can be undone.
 
 Worked with the keyboard: numbers choose a candidate, ``n`` a new fighter, ``x`` nobody, ``j``/``k`` the next or
-previous name.  Every button is a plain form of its own, so the page works without script too.
+previous name or pair, ``m`` and ``d`` one person or two, ``u`` takes back one's own last decision.  Every button is a
+plain form of its own, so the page works without script too.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.actor import Actor
 from apps.core.admin import BackOfficeAdmin, ChoiceFilter, DialogForm, KeysetAdmin, chip, dialog_action, link, when
 from apps.core.errors import AppError
+from apps.events.admin.recent import DECIDE, MERGE, recent_decisions
 from apps.events.models import Bout
 from apps.events.services import identity
+from apps.events.services.asking_again import ask_again, ask_pair_again
 from apps.events.services.suggestions import candidates_for, suggested_pairs
 from apps.fighters.models import FighterMerge, UnmatchedName
 
-VIEW, DECIDE, MERGE = "fighters.view_unmatchedname", "fighters.change_unmatchedname", "fighters.merge_fighter"
+VIEW = "fighters.view_unmatchedname"
 MOST_NAMES = 60
 TONES = {
     UnmatchedName.Status.OPEN: "warning",
@@ -60,6 +63,7 @@ class UnmatchedNameAdmin(BackOfficeAdmin):
     search_help_text = _("Name")
     fields = ("name", "why", "mentions", "state", "who", "source", "decided_by", "since")
     readonly_fields = fields
+    actions_row = actions_detail = ("ask_again",)
     empty_title = _("Every name is somebody")
     empty_text = _("Names that an import cannot give to one fighter wait here for a person.")
 
@@ -85,7 +89,7 @@ class UnmatchedNameAdmin(BackOfficeAdmin):
             "may_decide": request.user.has_perm(DECIDE),
             "may_merge": request.user.has_perm(MERGE),
             "waiting": UnmatchedName.objects.waiting().count(),
-            "recent": list(FighterMerge.objects.for_admin_list()[:5]),
+            "recent": recent_decisions(request),
         }
         context |= {"page": suggested_pairs(_number(request))} if tab == "pairs" else _names(request)
         return TemplateResponse(request, "events/identity_desk.html", context)
@@ -111,6 +115,17 @@ class UnmatchedNameAdmin(BackOfficeAdmin):
         return HttpResponseRedirect(
             self.address("desk") + (tab or (f"?name={following}" if following.isdigit() else ""))
         )
+
+    @dialog_action(
+        description=_("Ask again"),
+        permission=DECIDE,
+        icon="undo",
+        confirm=_("The decision is taken back: the name is open again, with its bouts."),
+        applies=lambda name: not name.is_open,
+    )
+    def ask_again(self, request: HttpRequest, obj: Any, form: Any) -> Any:
+        actor = Actor.of_user(request.user)
+        return _ask_again({"question": obj.pk, "version": obj.version}, actor)
 
     # --- cells ------------------------------------------------------------------------------------------------
     @admin.display(description=_("cause"), ordering="cause")
@@ -199,8 +214,22 @@ def _apart(sent: Any, actor: Actor) -> Any:
 
 
 def _undo(sent: Any, actor: Actor) -> Any:
-    identity.undo(int(sent["merge"]), actor=actor)
-    return _("Undone.")
+    merge = identity.undo(int(sent["merge"]), actor=actor)
+    return _undone(merge.fighter, "→", merge.other)
+
+
+def _ask_again(sent: Any, actor: Actor) -> Any:
+    question = ask_again(int(sent["question"]), actor=actor, expected_version=int(sent["version"]))
+    return _("%(name)s is asked again.") % {"name": question.name}
+
+
+def _pair_again(sent: Any, actor: Actor) -> Any:
+    pair = ask_pair_again(int(sent["pair"]), actor=actor)
+    return _undone(pair.lower, "≠", pair.higher)
+
+
+def _undone(one: Any, joined: str, other: Any) -> Any:
+    return _("Undone: %(what)s.") % {"what": f"{one} {joined} {other}"}
 
 
 _DEEDS: dict[str, tuple[str, Callable[[Any, Actor], Any]]] = {
@@ -210,6 +239,8 @@ _DEEDS: dict[str, tuple[str, Callable[[Any, Actor], Any]]] = {
     "merge": (MERGE, _merge),
     "apart": (MERGE, _apart),
     "undo": (MERGE, _undo),
+    "ask_again": (DECIDE, _ask_again),
+    "pair_again": (MERGE, _pair_again),
 }
 
 
@@ -263,8 +294,8 @@ class FighterMergeAdmin(KeysetAdmin):
         applies=lambda merge: not merge.is_undone,
     )
     def undo(self, request: HttpRequest, obj: Any, form: Any) -> Any:
-        identity.undo(obj.pk, actor=Actor.of_user(request.user))
-        return _("Undone.")
+        merge = identity.undo(obj.pk, actor=Actor.of_user(request.user))
+        return _undone(merge.fighter, "→", merge.other)
 
     @admin.display(description=_("kind"))
     def what(self, merge: FighterMerge) -> str:

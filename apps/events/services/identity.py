@@ -26,7 +26,7 @@ from apps.events.services.records import recompute_records
 from apps.fighters.models import DistinctPair, Fighter, FighterMerge, UnmatchedName
 from apps.fighters.services import add_alias, forget_fighters, write_keys
 from apps.fighters.services.fighters import locked_fighter
-from apps.fighters.services.merging import locked_pair, merge_rows, split_off, unmerge_rows
+from apps.fighters.services.merging import locked_pair, merge_rows, rejoin_rows, split_off, unmerge_rows
 
 REASON_LENGTH = 500
 MOST_BOUTS = 500
@@ -58,6 +58,8 @@ def _merge(loser: Fighter, survivor: Fighter, actor: Actor, reason: str) -> Figh
         reason=reason[:REASON_LENGTH],
         actor_label=actor.label[:150],
     )
+    if not survivor.is_unconfirmed:
+        _answer_names(moved["open_names"], merge, actor)
     _recount(loser.pk, survivor.pk)
     record(
         Action.MERGED,
@@ -122,7 +124,7 @@ def undo(merge_id: int, *, actor: Actor) -> FighterMerge:
         _move(chosen & _bouts_of(fresh.pk), fresh.pk, original.pk, actor, reason)
         if _bouts_of(fresh.pk).exists():
             raise Conflict(_("The second fighter has further bouts: merge them instead."))
-        merge_rows(fresh, original)
+        rejoin_rows(fresh, original)
     merge.undone_at = timezone.now()
     merge.save(update_fields=["undone_at"])
     _recount(merge.fighter_id, merge.other_id)
@@ -149,8 +151,10 @@ def match_name(
     _lock_cards(_bouts_of(*filter(None, (named, fighter_id))))
     question = _open_question(question_id, expected_version)
     if question.fighter_id is None:
-        add_alias(fighter_id, question.name, actor=actor, source=question.source)
-        return _decide(question, UnmatchedName.Status.MATCHED, actor, fighter_id)
+        known = set(locked_fighter(fighter_id).aliases.values_list("pk", flat=True))
+        alias = add_alias(fighter_id, question.name, actor=actor, source=question.source)
+        made = {"alias": None if alias.pk in known else alias.pk}
+        return _decide(question, UnmatchedName.Status.MATCHED, actor, fighter_id, made)
     stand_in, fighter = locked_pair(question.fighter_id, fighter_id)
     rest = _bouts_of(stand_in.pk)
     if bout_ids is not None:
@@ -163,8 +167,12 @@ def match_name(
             return question
     if rest.filter(Q(red_fighter=fighter) | Q(blue_fighter=fighter)).exists():
         raise Conflict(_("They fought each other: they are two people."))
-    _merge(stand_in, fighter, actor, "")
-    return _decide(question, UnmatchedName.Status.MATCHED, actor, fighter.pk)
+    merge = _merge(stand_in, fighter, actor, "")
+    question.refresh_from_db()
+    if question.is_open:
+        _answer_names([question.pk], merge, actor)
+        question.refresh_from_db()
+    return question
 
 
 def _give(bouts: Any, stand_in: Fighter, fighter: Fighter, actor: Actor) -> None:
@@ -193,7 +201,7 @@ def confirm_new(question_id: int, *, actor: Actor, expected_version: int | None 
     record(Action.APPROVED, fighter, actor=actor, old=before, new=snapshot(fighter))
     write_keys([fighter.pk])
     forget_fighters([fighter.pk])
-    return _decide(question, UnmatchedName.Status.NEW, actor, fighter.pk)
+    return _decide(question, UnmatchedName.Status.NEW, actor, fighter.pk, {"confirmed": fighter.pk})
 
 
 @transaction.atomic
@@ -229,15 +237,26 @@ def _open_question(question_id: int, expected_version: int | None) -> UnmatchedN
     return question
 
 
+def _answer_names(question_ids: Iterable[int], merge: FighterMerge, actor: Actor) -> None:
+    """Names whose stand-in turned out to be somebody: who answered one of them later would give that person away."""
+    for question in locked(UnmatchedName.objects.filter(pk__in=question_ids)):
+        _decide(question, UnmatchedName.Status.MATCHED, actor, merge.other_id, {"merge": merge.pk})
+
+
 def _decide(
-    question: UnmatchedName, status: UnmatchedName.Status, actor: Actor, fighter_id: int | None
+    question: UnmatchedName,
+    status: UnmatchedName.Status,
+    actor: Actor,
+    fighter_id: int | None,
+    decision: dict[str, Any] | None = None,
 ) -> UnmatchedName:
     before = snapshot(question)
     question.status = status
     question.fighter_id = fighter_id
+    question.decision = decision
     question.decided_by, question.decided_at = actor.label[:150], timezone.now()
     question.version += 1
-    question.save(update_fields=["status", "fighter", "decided_by", "decided_at", "version"])
+    question.save(update_fields=["status", "fighter", "decision", "decided_by", "decided_at", "version"])
     record(Action.UPDATED, question, actor=actor, old=before, new=snapshot(question))
     return question
 

@@ -79,7 +79,8 @@ class FighterNameKey(models.Model):
 class UnmatchedName(models.Model):
     """A name that an importer could not give to one fighter.  A person decides; nothing is guessed.
 
-    ``fighter``: who stands in its bouts meanwhile (a row known by name only), later who it is.
+    ``fighter``: who stands in its bouts meanwhile (a row known by name only), later who it is.  ``decision``: what the
+    answer made, so that it can be taken back: {"merge": id}, {"alias": id} or {"confirmed": id of the fighter}.
     """
 
     class Status(models.TextChoices):
@@ -106,6 +107,7 @@ class UnmatchedName(models.Model):
     )
     decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
     decided_at = models.DateTimeField(pgettext_lazy("desk", "decided at"), null=True, blank=True)
+    decision = models.JSONField(null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

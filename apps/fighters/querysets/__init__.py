@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from apps.fighters.querysets.search import Hit, find, find_by_words, successor
 
@@ -73,6 +74,9 @@ class UnmatchedNameQuerySet(models.QuerySet["UnmatchedName"]):
     def waiting(self) -> Self:
         return self.filter(status="open")
 
+    def decided(self) -> Self:
+        return self.exclude(status="open").filter(decided_at__isnull=False)
+
     def for_admin_list(self) -> Self:
         return self.select_related("fighter").order_by("-mentions", "id")
 
@@ -95,6 +99,12 @@ class RankingQuerySet(models.QuerySet["Ranking"]):
 
 
 class ImportRunQuerySet(models.QuerySet["ImportRun"]):
+    def lost(self, last_heard_of: dt.datetime) -> Self:
+        """Open ones of commands of which nothing was heard since."""
+        heard_of = Coalesce("alive_at", "started_at", "created_at")
+        waiting = self.filter(status__in=["queued", "running"], task_id="")
+        return waiting.alias(heard_of=heard_of).filter(heard_of__lt=last_heard_of)
+
     def for_admin_list(self) -> Self:
         return self.defer("report").order_by("-id")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +24,7 @@ from apps.fighters.models import (
 )
 from apps.fighters.name_keys import fold
 from apps.fighters.services import provenance
+from apps.fighters.services.best_ranks import set_best_ranks
 from apps.fighters.services.keys import write_keys
 
 # Filled from the row that is given up where the kept one knows nothing.
@@ -48,14 +51,27 @@ def locked_pair(one_id: int, other_id: int) -> tuple[Fighter, Fighter]:
 
 def merge_rows(loser: Fighter, survivor: Fighter) -> dict[str, Any]:
     """Give all that is the loser's to the survivor; what undoing needs is returned as plain data."""
-    moved: dict[str, Any] = {"aliases_added": _add_names(loser, survivor), "was_unconfirmed": survivor.is_unconfirmed}
+    names = [loser.name, loser.name_zh, *loser.aliases.values_list("name", flat=True)]
+    was_unconfirmed = survivor.is_unconfirmed
+    survivor.is_unconfirmed = survivor.is_unconfirmed and loser.is_unconfirmed
+    return {**_hand_over(loser, survivor, names), "was_unconfirmed": was_unconfirmed}
+
+
+def rejoin_rows(fresh: Fighter, original: Fighter) -> None:
+    """Take a split back: what the second person has come to is the original's, but not the name made up for them."""
+    _hand_over(fresh, original, list(fresh.aliases.values_list("name", flat=True)))
+
+
+def _hand_over(loser: Fighter, survivor: Fighter, names: Iterable[str]) -> dict[str, Any]:
+    moved: dict[str, Any] = {"aliases_added": _add_names(survivor, names)}
+    open_names = UnmatchedName.objects.waiting().filter(fighter__in=[loser, survivor])
+    moved["open_names"] = sorted(open_names.values_list("pk", flat=True))
     for name, model in _BELONGINGS.items():
         rows = model._default_manager.filter(fighter=loser)
         moved[name] = sorted(rows.values_list("pk", flat=True))
         rows.update(fighter=survivor)
     moved["rankings"] = _move_rankings(loser, survivor)
     moved["filled"] = _fill(loser, survivor)
-    survivor.is_unconfirmed = survivor.is_unconfirmed and loser.is_unconfirmed
     _save(survivor, [*moved["filled"], "is_unconfirmed", "provenance"])
     # Earlier merges into the loser lead on to the survivor, so that an old address needs one step.
     moved["followers"] = sorted(loser.merged.values_list("pk", flat=True))
@@ -77,9 +93,7 @@ def unmerge_rows(merge: FighterMerge) -> tuple[Fighter, Fighter]:
     moved = merge.moved
     for name, model in _BELONGINGS.items():
         model._default_manager.filter(pk__in=moved.get(name, []), fighter=survivor).update(fighter=loser)
-    UnmatchedName.objects.filter(pk__in=moved.get("unmatched", [])).update(
-        status=UnmatchedName.Status.OPEN, decided_by="", decided_at=None
-    )
+    _reopen_names(merge)
     Ranking.objects.filter(pk__in=moved.get("rankings", []), fighter=survivor).update(fighter=loser)
     FighterAlias.objects.filter(pk__in=moved.get("aliases_added", []), fighter=survivor).delete()
     Fighter.objects.filter(pk__in=moved.get("followers", []), merged_into=survivor).update(merged_into=loser)
@@ -105,9 +119,24 @@ def split_off(original: Fighter, *, name: str, by: str) -> Fighter:
     return fresh
 
 
-def _add_names(loser: Fighter, survivor: Fighter) -> list[int]:
-    """Whoever types or imports a name of the loser means the survivor."""
-    names = {fold(name): name for name in [loser.name, loser.name_zh, *loser.aliases.values_list("name", flat=True)]}
+def _reopen_names(merge: FighterMerge) -> None:
+    """Names that the merge, or somebody after it, has answered; not those that were decided long before.
+
+    Merges that did not note which were open have the time of the decision.
+    """
+    names = UnmatchedName.objects.filter(fighter__in=[merge.fighter_id, merge.other_id])
+    if "open_names" in merge.moved:
+        names = names.filter(pk__in=merge.moved["open_names"])
+    else:
+        names = names.filter(pk__in=merge.moved.get("unmatched", []), decided_at__gte=merge.created_at)
+    names.update(
+        status=UnmatchedName.Status.OPEN, decision=None, decided_by="", decided_at=None, version=F("version") + 1
+    )
+
+
+def _add_names(survivor: Fighter, spellings: Iterable[str]) -> list[int]:
+    """Whoever types or imports one of these means the survivor."""
+    names = {fold(name): name for name in spellings}
     taken = {fold(survivor.name), *survivor.aliases.values_list("name_key", flat=True), ""}
     # Names that differ in a hyphen or blank only are found all the same, but an importer asks for the exact spelling.
     fresh = {key: name for key, name in names.items() if key not in taken or (name and name != survivor.name)}
@@ -131,7 +160,11 @@ def _move_rankings(loser: Fighter, survivor: Fighter) -> list[int]:
 
 def _fill(loser: Fighter, survivor: Fighter) -> list[str]:
     filled = [
-        name for name in _FILLED if getattr(survivor, name) in ("", None) and getattr(loser, name) not in ("", None)
+        name
+        for name in _FILLED
+        if getattr(survivor, name) in ("", None)
+        and getattr(loser, name) not in ("", None)
+        and not provenance.is_locked(survivor, name)
     ]
     for name in filled:
         provenance.write(survivor, {name: getattr(loser, name)}, source=provenance.source_of(loser, name))
@@ -139,7 +172,7 @@ def _fill(loser: Fighter, survivor: Fighter) -> list[str]:
 
 
 def _empty(survivor: Fighter, loser: Fighter, filled: list[str]) -> list[str]:
-    """Values that came from the loser and were not changed since."""
+    """Values that came from the loser and were not changed since; an empty field is nobody's word against a source."""
     emptied = [
         name
         for name in filled
@@ -149,6 +182,7 @@ def _empty(survivor: Fighter, loser: Fighter, filled: list[str]) -> list[str]:
     ]
     for name in emptied:
         setattr(survivor, name, Fighter._meta.get_field(name).get_default() if name != "birth_date" else None)  # type: ignore[union-attr]
+    provenance.release(survivor, emptied)
     return emptied
 
 
@@ -160,4 +194,5 @@ def _save(fighter: Fighter, fields: list[str]) -> None:
 
 def _tell(loser: Fighter, survivor: Fighter, moved: dict[str, Any]) -> None:
     write_keys([loser.pk, survivor.pk])
+    set_best_ranks([loser.pk, survivor.pk])
     forget_fighters([loser.pk, survivor.pk, *moved.get("followers", [])])

@@ -14,14 +14,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from apps.core.db import insert_rows, update_rows
 from apps.core.time_limits import time_limit
-from apps.fighters.cache import forget_fighters
 from apps.fighters.enums import WEIGHT_LIMITS_LB
-from apps.fighters.models import Fighter, Ranking
+from apps.fighters.models import Ranking
+from apps.fighters.services.best_ranks import set_best_ranks
 from apps.fighters.services.identify import Mention, NameIndex, Question, ask_without_bouts
 from apps.fighters.services.imports import IMPORT_SECONDS
 
@@ -53,7 +52,7 @@ def import_rankings(rows: Iterable[PlaceRow], *, source: str, is_dry_run: bool =
     report["refused"] = sum(report["unknown_names"].values()) + people.nobody + report.pop("unreadable", 0)
     if not is_dry_run:
         report["new_questions"] = ask_without_bouts(people.questions.values(), source=source)
-        report["ranks_changed"] = _set_best_ranks()
+        report["ranks_changed"] = set_best_ranks()
     report["reasons"] += [
         {"what": "name", "where": "", "reason": _("nobody has one of these names"), "text": name}
         for name in people.questions
@@ -172,24 +171,3 @@ def _store(wanted: Spells, source: str, *, is_dry_run: bool) -> dict[str, Any]:
         update_rows(Ranking, ["place", "valid_to"], [(*value, pk) for pk, value in changed])
     unchanged = len(wanted) - len(fresh) - len(changed)
     return {"added": len(fresh), "changed": len(changed), "unchanged": unchanged, "changes": len(fresh) + len(changed)}
-
-
-def _set_best_ranks() -> int:
-    """The best current place of each fighter in a weight class, for the order of hits."""
-    best = dict(
-        Ranking.objects.current()
-        .exclude(division__contains="Pound")
-        .values("fighter")
-        .annotate(best=Min("place"))
-        .values_list("fighter", "best")
-    )
-    present = dict(Fighter.objects.filter(best_rank__isnull=False).values_list("id", "best_rank"))
-    changed = [
-        (best.get(fighter), fighter)
-        for fighter in best.keys() | present.keys()
-        if best.get(fighter) != present.get(fighter)
-    ]
-    update_rows(Fighter, ["best_rank"], changed)
-    if changed:
-        forget_fighters(fighter for _place, fighter in changed)
-    return len(changed)
