@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.actor import Actor
@@ -59,7 +60,7 @@ class UploadForm(forms.Form):
 class ImportRunAdmin(KeysetAdmin):
     list_display = ("number", "what", "state", "file_name", "rows_read", "outcome", "actor_label", "made")
     list_filter = (("kind", ChoiceFilter), ("status", ChoiceFilter))
-    fields = ("what", "state", "file_name", "progress", "report_table", "error", "actor_label", "made", "ended")
+    fields = ("what", "state", "file_name", "progress", "report_table", "problem", "actor_label", "made", "ended")
     readonly_fields = fields
     empty_title = _("No imports yet")
     empty_text = _("Upload an archive of ufcstats; the first run only reports what would change.")
@@ -117,7 +118,8 @@ class ImportRunAdmin(KeysetAdmin):
 
     @admin.display(description=_("status"))
     def state(self, run: ImportRun) -> SafeString:
-        shown = chip(run.get_status_display(), TONES[ImportRun.Status(run.status)])
+        tone = TONES[ImportRun.Status(run.status)]
+        shown = chip(pgettext("import", "lost"), "danger") if run.is_lost else chip(run.get_status_display(), tone)
         return shown + " " + chip(_("dry run"), "warning") if run.is_dry_run else shown  # type: ignore[return-value]
 
     @admin.display(description=_("rows read"))
@@ -138,6 +140,12 @@ class ImportRunAdmin(KeysetAdmin):
         report = run.report or {}
         kinds = [(label, report[name]) for name, label in _KINDS if isinstance(report.get(name), dict)]
         return render_to_string("events/import_report.html", {"report": report, "kinds": kinds})
+
+    @admin.display(description=_("error"))
+    def problem(self, run: ImportRun) -> str:
+        if not run.is_lost:
+            return run.error
+        return gettext("Nothing has been heard of the command for minutes: it was killed, or its machine stopped.")
 
     @admin.display(description=_("created"))
     def made(self, run: ImportRun) -> SafeString:

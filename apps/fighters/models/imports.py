@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from apps.fighters.querysets import ImportRunQuerySet
+
+# A command says every 20 s that it is alive; SQLite lets it only between the import's transactions.
+LOST_AFTER = timedelta(minutes=5)
 
 
 class ImportRun(models.Model):
@@ -41,6 +47,8 @@ class ImportRun(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    # When the command that carries it out was last heard of; an import of a worker has its task instead.
+    alive_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ImportRunQuerySet.as_manager()
 
@@ -57,6 +65,16 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.get_kind_display()}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (self.Status.QUEUED, self.Status.RUNNING)
+
+    @property
+    def is_lost(self) -> bool:
+        """It is open, but the command that carried it out has not been heard of for too long."""
+        heard_of = self.alive_at or self.started_at or self.created_at
+        return self.is_open and not self.task_id and heard_of < timezone.now() - LOST_AFTER
 
 
 class ImportFilePart(models.Model):

@@ -14,7 +14,8 @@ from apps.core.actor import Actor
 from apps.core.errors import AppError
 from apps.events.clients.ufcstats import open_dataset
 from apps.events.services.ufcstats import import_ufcstats
-from apps.fighters.services.imports import begin_run, fail_run, finish_run, open_run, report_progress
+from apps.fighters.services.command_imports import run_of_command
+from apps.fighters.services.imports import finish_run, report_progress
 
 ACTOR = Actor.command("import_ufcstats")
 
@@ -30,10 +31,11 @@ class Command(BaseCommand):
         place = Path(path)
         if not place.exists():
             raise CommandError(_("There is no %(path)s.") % {"path": path})
-        run = open_run("ufcstats", actor=ACTOR, file_name=place.name, is_dry_run=dry_run)
-        begin_run(run.pk)
         try:
-            with open_dataset(place) as dataset:
+            with (
+                run_of_command("ufcstats", actor=ACTOR, file_name=place.name, is_dry_run=dry_run) as run,
+                open_dataset(place) as dataset,
+            ):
                 report = import_ufcstats(
                     dataset,
                     actor=ACTOR,
@@ -41,10 +43,6 @@ class Command(BaseCommand):
                     progress=lambda step, rows: report_progress(run.pk, step, rows, is_dry_run=dry_run),
                 )
         except AppError as error:
-            fail_run(run.pk, str(error), actor=ACTOR)
             raise CommandError(str(error)) from error
-        except BaseException as error:
-            fail_run(run.pk, f"{type(error).__name__}: {error}", actor=ACTOR)
-            raise
         finish_run(run.pk, report.as_data(), actor=ACTOR, audited=report.for_audit())
         self.stdout.write(orjson.dumps(report.as_data(), option=orjson.OPT_INDENT_2).decode())

@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from apps.core.actor import Actor
 from apps.core.errors import AppError
 from apps.fighters.clients.name_lists import places
-from apps.fighters.services.imports import begin_run, fail_run, finish_run, open_run
+from apps.fighters.services.command_imports import run_of_command
+from apps.fighters.services.imports import finish_run
 from apps.fighters.services.rankings import import_rankings
 
 ACTOR = Actor.command("import_rankings")
@@ -30,12 +31,10 @@ class Command(BaseCommand):
         file = Path(path)
         if not file.is_file():
             raise CommandError(f"There is no {path}.")
-        run = open_run("rankings", actor=ACTOR, file_name=file.name, is_dry_run=dry_run)
-        begin_run(run.pk)
         try:
-            report = import_rankings(places(file), source=source, is_dry_run=dry_run)
+            with run_of_command("rankings", actor=ACTOR, file_name=file.name, is_dry_run=dry_run) as run:
+                report = import_rankings(places(file), source=source, is_dry_run=dry_run)
         except AppError as error:
-            fail_run(run.pk, str(error), actor=ACTOR)
             raise CommandError(str(error)) from error
         finish_run(run.pk, report, actor=ACTOR, audited={**report, "reasons": report["reasons"][:20]})
         self.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
