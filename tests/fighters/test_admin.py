@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from apps.core.actor import Actor, ActorKind
+from apps.fighters import services
 from apps.fighters.models import Fighter, FighterUpdate, RefusedChange
 from apps.fighters.services import edit_fighter, provenance, write_keys
 from tests.factories.fighters import (
@@ -182,3 +183,36 @@ def test_refused_changes_are_taken_or_dismissed(editor):
     fighter.refresh_from_db()
     assert fighter.country == "Japan"
     assert sorted(RefusedChange.objects.values_list("status", flat=True)) == ["dismissed", "taken"]
+
+
+def test_a_wrong_spelling_and_a_wrong_photo_are_removed(editor):
+    fighter = known(name="Zhang Weili", name_zh="")
+    wrong, right = (services.add_alias(fighter.pk, name, actor=EDITOR) for name in ("Rose Namajunas", "Z. Weili"))
+    photo, other = FighterMediaFactory(fighter=fighter), FighterMediaFactory(fighter=fighter)
+    assert Fighter.objects.search("rose namajunas")
+
+    dialog(editor, "fighter", "remove_spelling", fighter, alias=wrong.pk)
+    dialog(editor, "fighter", "remove_photo", fighter, photo=photo.pk)
+
+    assert (list(fighter.aliases.all()), list(fighter.media.all())) == ([right], [other])
+    assert Fighter.objects.search("rose namajunas") == []
+
+
+def test_only_what_is_the_fighters_own_is_removed(editor):
+    fighter, foreign = known(), FighterFactory()
+    alias, photo = FighterAliasFactory(fighter=foreign), FighterMediaFactory(fighter=foreign)
+    for action, sent in (("remove_spelling", {"alias": alias.pk}), ("remove_photo", {"photo": photo.pk})):
+        address = reverse(f"admin:fighters_fighter_{action}", args=[fighter.pk])
+        answer = editor.post(address, {"_form_submitted": "on", **sent}, headers={"HX-Request": "true"})
+        assert "HX-Redirect" not in answer.headers
+
+    assert (foreign.aliases.count(), foreign.media.count()) == (1, 1)
+
+
+def test_who_may_only_look_removes_nothing(auditor):
+    alias, photo = FighterAliasFactory(), FighterMediaFactory()
+    for action, fighter in (("remove_spelling", alias.fighter), ("remove_photo", photo.fighter)):
+        address = reverse(f"admin:fighters_fighter_{action}", args=[fighter.pk])
+        assert auditor.post(address, {"alias": alias.pk, "photo": photo.pk}).status_code == 403
+
+    assert (alias.fighter.aliases.count(), photo.fighter.media.count()) == (1, 1)

@@ -55,15 +55,44 @@ class PhotoForm(DialogForm):
     credit = forms.CharField(label=_("credit"), max_length=128, required=False)
 
 
-class ReleaseForm(DialogForm):
+class OneOfForm(DialogForm):
+    """Something of the fighter's that is chosen from a list."""
+
+    def offer(self, field: str, choices: list[tuple[Any, str]]) -> None:
+        self.fields[field].choices = choices
+        self.fields[field].widget.choices = choices
+
+
+class ReleaseForm(OneOfForm):
     field = forms.ChoiceField(label=_("field"))
 
     def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, obj=obj, **kwargs)
         held = provenance.locked_fields(obj) if obj is not None else {}
-        choices = [(name, f"{Fighter._meta.get_field(name).verbose_name} ({by})") for name, by in sorted(held.items())]  # type: ignore[union-attr]
-        self.fields["field"].choices = choices
-        self.fields["field"].widget.choices = choices
+        self.offer(
+            "field",
+            [(name, f"{Fighter._meta.get_field(name).verbose_name} ({by})") for name, by in sorted(held.items())],  # type: ignore[union-attr]
+        )
+
+
+class RemoveSpellingForm(OneOfForm):
+    alias = forms.ChoiceField(label=_("other spelling"))
+
+    def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, obj=obj, **kwargs)
+        aliases = obj.aliases.order_by("name") if obj is not None else []
+        self.offer(
+            "alias", [(alias.pk, f"{alias.name} ({alias.source})" if alias.source else alias.name) for alias in aliases]
+        )
+
+
+class RemovePhotoForm(OneOfForm):
+    photo = forms.ChoiceField(label=pgettext_lazy("fighter", "photo"))
+
+    def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, obj=obj, **kwargs)
+        photos = obj.media.order_by("id") if obj is not None else []
+        self.offer("photo", [(photo.pk, " · ".join(filter(None, (photo.caption, photo.url)))) for photo in photos])
 
 
 class FighterForm(forms.ModelForm):
@@ -87,7 +116,7 @@ class FighterAdmin(BackOfficeAdmin):
     list_filter = (("is_unconfirmed", ChoiceFilter), ("is_manual", ChoiceFilter))
     search_fields = ("name",)
     search_help_text = _("Name, Chinese name, pinyin, initials or nickname")
-    actions_detail = ("add_update", "add_photo", "add_spelling", "release")
+    actions_detail = ("add_update", "add_photo", "remove_photo", "add_spelling", "remove_spelling", "release")
     fieldsets = (
         (_("Career"), {"fields": ("glance", "bouts", "standing", "news")}),
         (
@@ -189,6 +218,32 @@ class FighterAdmin(BackOfficeAdmin):
     def add_spelling(self, request: HttpRequest, obj: Any, form: Any) -> Any:
         services.add_alias(obj.pk, form.cleaned_data["name"], actor=Actor.of_user(request.user))
         return _("The spelling has been added.")
+
+    @dialog_action(
+        description=_("Remove photo"),
+        permission=_CHANGE,
+        form=RemovePhotoForm,
+        icon="hide_image",
+        variant="danger",
+        confirm=_("Readers no longer see it."),
+        applies=lambda fighter: fighter.media.exists(),
+    )
+    def remove_photo(self, request: HttpRequest, obj: Any, form: Any) -> Any:
+        services.remove_media(int(form.cleaned_data["photo"]), actor=Actor.of_user(request.user))
+        return _("The photo has been removed.")
+
+    @dialog_action(
+        description=_("Remove spelling"),
+        permission=_CHANGE,
+        form=RemoveSpellingForm,
+        icon="playlist_remove",
+        variant="danger",
+        confirm=_("The fighter is no longer found by it, and importers no longer take it for this fighter."),
+        applies=lambda fighter: fighter.aliases.exists(),
+    )
+    def remove_spelling(self, request: HttpRequest, obj: Any, form: Any) -> Any:
+        services.remove_alias(obj.pk, int(form.cleaned_data["alias"]), actor=Actor.of_user(request.user))
+        return _("The spelling has been removed.")
 
     @dialog_action(
         description=_("Release field"),
