@@ -6,6 +6,8 @@
 
 A section's change forgets the profile through ``services.forget_fighters``.
 
+    register_offer_taker("bout", take_offer_for_bout)  # what a source was refused, and a person takes after all
+
     register_change_listener(forget_cards_of_fighters)         # ids, inside the transaction of the change
     register_change_listener(touch_cards_of_fighters, on_counts=False)       # not where only the record has changed
 """
@@ -34,6 +36,25 @@ def register_profile_section(name: str, load: Section) -> None:
 
 def profile_sections() -> Mapping[str, Section]:
     return _sections
+
+
+class OfferTaker(Protocol):
+    """Carry out what a source was refused, inside the transaction that closes the offer."""
+
+    def __call__(self, change: Any, *, actor: Any) -> None: ...
+
+
+_offer_takers: dict[str, OfferTaker] = {}
+
+
+def register_offer_taker(resource_type: str, take: OfferTaker) -> None:
+    """Raises ValueError for a second one for the same kind of row."""
+    if _offer_takers.setdefault(resource_type, take) is not take:
+        raise ValueError(f"offers for {resource_type!r} are taken by somebody already")
+
+
+def offer_takers() -> Mapping[str, OfferTaker]:
+    return _offer_takers
 
 
 # With whether it wants to know also of records, which follow from bouts.

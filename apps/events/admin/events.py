@@ -17,6 +17,7 @@ from apps.core.admin import BackOfficeAdmin, ChoiceFilter, DateRangeFilter, chip
 from apps.events.admin.board import BoardViews
 from apps.events.admin.editor import EditorViews
 from apps.events.admin.entering import EnteringActions
+from apps.events.admin.releasing import BoutReleasing, EventReleasing
 from apps.events.models import Bout, Event
 
 EVENT_TONES = {Event.Status.SCHEDULED: "info", Event.Status.LIVE: "warning", Event.Status.COMPLETED: "success"}
@@ -32,9 +33,9 @@ BOUT_TONES = {
 
 
 @admin.register(Event)
-class EventAdmin(BoardViews, EditorViews, EnteringActions, BackOfficeAdmin):
+class EventAdmin(BoardViews, EditorViews, EnteringActions, EventReleasing, BackOfficeAdmin):
     actions_list = ("enter", "take_cards")
-    actions_detail = ("edit_details",)
+    actions_detail = ("edit_details", "release")
     list_display = ("name", "org", "status_chip", "starts", "venue", "bouts", "work")
     list_filter = (("status", ChoiceFilter), ("starts_at", DateRangeFilter))
     search_fields = ("name", "org", "venue")
@@ -50,6 +51,7 @@ class EventAdmin(BoardViews, EditorViews, EnteringActions, BackOfficeAdmin):
         "page",
         "poster",
         "promotion_video",
+        "locks",
         "created",
         "changed",
     )
@@ -98,7 +100,8 @@ class EventAdmin(BoardViews, EditorViews, EnteringActions, BackOfficeAdmin):
 
 
 @admin.register(Bout)
-class BoutAdmin(BackOfficeAdmin):
+class BoutAdmin(BoutReleasing, BackOfficeAdmin):
+    actions_detail = ("release",)
     list_display = ("pairing", "event", "weight_class", "state_chip", "winner_fighter", "method", "round")
     list_filter = (("state", ChoiceFilter), ("card_segment", ChoiceFilter))
     search_fields = ("event__name", "red_fighter__name", "blue_fighter__name")
@@ -125,6 +128,7 @@ class BoutAdmin(BackOfficeAdmin):
         "cancel_reason",
         "amend_reason",
         "is_manual",
+        "locks",
         "created",
         "changed",
     )

@@ -86,6 +86,13 @@ class RankingAdmin(KeysetAdmin):
         return link(reverse("admin:fighters_fighter_change", args=[row.fighter_id]), row.fighter)
 
 
+def _taking(change: RefusedChange) -> Any:
+    """A result is one word of several values: it can't be taken one by one."""
+    if change.resource_type == "bout":
+        return _("Ours is released: the source's value comes with its next word, of a result all of it.")
+    return _("The value of the source replaces ours and is locked as your word.")
+
+
 @admin.register(RefusedChange)
 class RefusedChangeAdmin(KeysetAdmin):
     list_display = ("field", "subject", "ours", "theirs", "source", "state", "arrived")
@@ -104,8 +111,8 @@ class RefusedChangeAdmin(KeysetAdmin):
         permission=_DECIDE,
         icon="check",
         variant="success",
-        confirm=_("The value of the source replaces ours and is locked as your word."),
-        applies=lambda change: change.status == RefusedChange.Status.OPEN and change.resource_type == "fighter",
+        confirm=_taking,
+        applies=lambda change: change.status == RefusedChange.Status.OPEN,
     )
     def take(self, request: HttpRequest, obj: Any, form: Any) -> Any:
         services.take_refused(obj.pk, actor=Actor.of_user(request.user))

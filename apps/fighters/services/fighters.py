@@ -18,6 +18,7 @@ from apps.core.errors import Conflict, FieldError, Invalid, NotFound, Preconditi
 from apps.fighters.cache import forget_fighters
 from apps.fighters.models import Fighter, FighterAlias, FighterMedia, FighterUpdate, RefusedChange
 from apps.fighters.name_keys import fold
+from apps.fighters.registry import offer_takers
 from apps.fighters.services import provenance
 from apps.fighters.services.keys import write_keys
 from apps.fighters.services.refusals import decide
@@ -81,16 +82,21 @@ def release_fields(fighter_id: int, fields: list[str], *, actor: Actor) -> Fight
 
 
 @transaction.atomic
-def take_refused(change_id: int, *, actor: Actor) -> Fighter:
+def take_refused(change_id: int, *, actor: Actor) -> None:
     """Write the value that a source offered after all.  It stays locked: a person chose it.
 
-    Raises NotFound, Conflict when it was decided already, Invalid for a change of something else than a fighter.
+    What belongs to higher apps they carry out (``registry.register_offer_taker``).  Raises NotFound, Conflict when it
+    was decided already, Invalid for what nobody can take over.
     """
     change = decide(change_id, RefusedChange.Status.TAKEN, actor=actor)
+    taker = offer_takers().get(change.resource_type)
+    if taker is not None:
+        taker(change, actor=actor)
+        return
     if change.resource_type != "fighter" or change.field not in EDITABLE_FIELDS:
         raise Invalid(_("This change is taken over on the page of what it belongs to."))
     field: Any = Fighter._meta.get_field(change.field)
-    return edit_fighter(change.resource_id, actor=actor, **{change.field: field.to_python(change.offered)})
+    edit_fighter(change.resource_id, actor=actor, **{change.field: field.to_python(change.offered)})
 
 
 @transaction.atomic
