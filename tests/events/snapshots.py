@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from apps.core.actor import Actor
-from apps.events.clients import ufcstats
 from apps.events.clients.ufcstats import open_dataset
+from apps.events.clients.ufcstats import rows as tables
 from apps.events.services.ufcstats import import_ufcstats
 from apps.events.services.ufcstats.report import Report
 
@@ -40,7 +40,7 @@ def fight(where: str, red: str, blue: str, number: int, outcome: str = "W/L", **
 
 
 def write(folder: Path, name: str, rows: Sequence[Row], *, without: Sequence[str] = ()) -> None:
-    columns = [column for column in ufcstats.COLUMNS[name] if column not in without]
+    columns = [column for column in tables.COLUMNS[name] if column not in without]
     with (folder / name).open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns, extrasaction="ignore")
         table.writeheader()
@@ -50,9 +50,9 @@ def write(folder: Path, name: str, rows: Sequence[Row], *, without: Sequence[str
 def snapshot(folder: Path, *, events: Sequence[Row] = (), fights: Sequence[Row] = (), fighters: Sequence[Row]) -> Path:
     """A folder of its own below ``folder``."""
     made = Path(mkdtemp(dir=folder))
-    write(made, ufcstats.EVENTS, events)
-    write(made, ufcstats.RESULTS, fights)
-    write(made, ufcstats.TOTT, fighters)
+    write(made, tables.EVENTS, events)
+    write(made, tables.RESULTS, fights)
+    write(made, tables.TOTT, fighters)
     return made
 
 

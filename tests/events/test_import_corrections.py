@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from apps.core.actor import Actor, ActorKind
-from apps.events.clients import ufcstats
+from apps.events.clients.ufcstats import rows as tables
 from apps.events.enums import BoutState
 from apps.events.models import Bout, BoutRevision
 from apps.events.services.identity import merge_fighters
@@ -153,7 +153,7 @@ def test_two_bouts_of_one_pair_with_different_outcomes_or_evenings_are_two(snaps
 
 def test_a_bout_that_was_to_come_gets_its_result_under_another_address(snapshot):
     coming = snapshot([NIGHT], [])
-    write(coming, ufcstats.FIGHTS, [fight(NAME, "Al One", "Bo Two", 1)])
+    write(coming, tables.FIGHTS, [fight(NAME, "Al One", "Bo Two", 1)])
     assert load(coming).fights.added == 1
 
     report = load(snapshot([NIGHT], [doubled()]))

@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 
 from apps.core.errors import Invalid
-from apps.events.clients import ufcstats
 from apps.events.clients.ufcstats import open_dataset
+from apps.events.clients.ufcstats import rows as tables
 from apps.events.models import Bout, Event
 from apps.fighters.models import Fighter
 from tests.events import snapshots
@@ -28,10 +28,10 @@ def snapshot(tmp_path):
 
 def test_columns_that_are_no_keys_may_lack(snapshot):
     folder = snapshot()
-    write(folder, ufcstats.EVENTS, [NIGHT], without=["LOCATION"])
-    write(folder, ufcstats.TOTT, [ONE, TWO], without=["REACH", "STANCE"])
+    write(folder, tables.EVENTS, [NIGHT], without=["LOCATION"])
+    write(folder, tables.TOTT, [ONE, TWO], without=["REACH", "STANCE"])
     fights = [fight("Night 1", "Al One", "Bo Two", 1)]
-    write(folder, ufcstats.RESULTS, fights, without=["REFEREE", "DETAILS", "METHOD"])
+    write(folder, tables.RESULTS, fights, without=["REFEREE", "DETAILS", "METHOD"])
 
     report = load(folder)
 
@@ -43,7 +43,7 @@ def test_columns_that_are_no_keys_may_lack(snapshot):
 
 @pytest.mark.parametrize(
     ("name", "column"),
-    [(ufcstats.RESULTS, "OUTCOME"), (ufcstats.RESULTS, "URL"), (ufcstats.TOTT, "FIGHTER"), (ufcstats.EVENTS, "DATE")],
+    [(tables.RESULTS, "OUTCOME"), (tables.RESULTS, "URL"), (tables.TOTT, "FIGHTER"), (tables.EVENTS, "DATE")],
 )
 def test_nothing_is_written_when_a_key_lacks(snapshot, name, column):
     folder = snapshot()
@@ -56,9 +56,9 @@ def test_nothing_is_written_when_a_key_lacks(snapshot, name, column):
 
 
 def test_one_table_without_some_columns_is_known_by_its_name(tmp_path):
-    write(tmp_path, ufcstats.TOTT, [ONE], without=["REACH"])
+    write(tmp_path, tables.TOTT, [ONE], without=["REACH"])
 
-    assert load(tmp_path / ufcstats.TOTT).fighters.added == 1
+    assert load(tmp_path / tables.TOTT).fighters.added == 1
 
 
 @pytest.mark.parametrize("day", ["2026-08-01", "August 01, 2026", "Aug 01, 2026", "2026-08-01 00:00:00"])
@@ -139,7 +139,7 @@ def test_the_same_row_under_two_event_names_contradicts_nothing(snapshot):
 
 def test_a_file_that_lacks_columns_is_refused_when_it_is_opened(snapshot):
     folder = snapshot()
-    write(folder, ufcstats.RESULTS, [], without=["BOUT"])
+    write(folder, tables.RESULTS, [], without=["BOUT"])
 
     with pytest.raises(Invalid, match="BOUT"), open_dataset(folder):
         pass

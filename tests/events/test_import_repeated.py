@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.core.actor import Actor, ActorKind
 from apps.core.db import insert_values
-from apps.events.clients import ufcstats
+from apps.events.clients.ufcstats import making
 from apps.events.enums import Method, Result
 from apps.events.models import Bout, BoutExternalId
 from apps.events.services import Ending, enter_result, release_bout
@@ -27,9 +27,9 @@ def written(queries):
 def test_only_bouts_of_names_that_nobody_decided_on_are_read_again(monkeypatch):
     load("old")
     read = []
-    made = ufcstats._fight
-    monkeypatch.setattr(ufcstats, "_fighter", None)
-    monkeypatch.setattr(ufcstats, "_fight", lambda row, *rest: read.append(row["BOUT"]) or made(row, *rest))
+    made = making.fight_row
+    monkeypatch.setattr(making, "fighter_row", None)
+    monkeypatch.setattr(making, "fight_row", lambda row, *rest: read.append(row["BOUT"]) or made(row, *rest))
 
     report = load("old")
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.audit.testing import recorded
 from apps.core.actor import Actor, ActorKind
 from apps.core.errors import Invalid
-from apps.events.clients import ufcstats
+from apps.events.clients.ufcstats import dataset as datasets
 from apps.events.clients.ufcstats import judges_of, open_dataset, weight_class_of
 from apps.events.models import Bout, BoutExternalId, BoutRevision, Event
 from apps.events.services.ufcstats import import_ufcstats
@@ -360,7 +360,7 @@ def test_a_folder_without_tables_and_a_table_without_columns_are_refused(tmp_pat
 
 
 def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(ufcstats, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(datasets, "MOST_BYTES", 1_000)
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("ufc_event_details.csv", "EVENT,URL,DATE,LOCATION\n" + "a,b,c,d\n" * 100_000)
