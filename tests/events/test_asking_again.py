@@ -127,6 +127,7 @@ def test_what_can_not_be_taken_back_is_refused_without_trace() -> None:
 @pytest.fixture
 def ann(client: Client) -> Client:
     client.force_login(UserFactory(role="editor", username="ann"))
+    client.cookies["django_language"] = "en"
     return client
 
 

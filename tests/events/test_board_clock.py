@@ -70,6 +70,7 @@ def test_a_round_of_which_nobody_knows_when_it_began_has_no_clock() -> None:
 
 def test_the_board_shows_the_clock_as_a_guess(client: Client) -> None:
     client.force_login(UserFactory(role="operator"))
+    client.cookies["django_language"] = "en"
     bout = BoutFactory()
     services.step_bout(bout.pk, to=BoutState.IN_ROUND, in_round=1, actor=ANN, expected_version=1)
     BoutRevision.objects.update(created_at=timezone.now() - timedelta(seconds=90))
