@@ -74,7 +74,7 @@ def _require_locked(row: models.Model, fields: Sequence[str]) -> None:
 def _without(row: Event | Bout, fields: Sequence[str]) -> dict[str, Any]:
     copy = type(row)(provenance=row.provenance)
     provenance.release(copy, fields)
-    return copy.provenance
+    return dict(copy.provenance)
 
 
 def _told(row: Event | Bout, fields: Sequence[str]) -> str:
