@@ -17,6 +17,10 @@ from apps.core.errors import Invalid
 from apps.fighters.models import ImportRun
 from apps.fighters.services import command_imports
 from apps.fighters.services.command_imports import close_lost_runs, run_of_command
+from apps.fighters.task_names import CLOSE_LOST_IMPORTS
+from apps.scheduler.models import ScheduledTask
+from apps.taskhub.services import enqueue
+from apps.taskhub.testing import run_queued
 from tests.factories.fighters import ImportRunFactory
 from tests.factories.users import UserFactory
 
@@ -112,3 +116,16 @@ def test_the_pages_say_that_the_import_is_lost_and_stop_reloading(client: Client
     assert RELOADS in client.get(f"/admin/fighters/importrun/{young.pk}/change/").content.decode()
     listed = client.get("/admin/fighters/importrun/").content.decode()
     assert listed.count(">lost<") == 1
+
+
+@pytest.mark.django_db
+def test_the_task_that_ends_them_is_scheduled_and_safe_to_run_twice() -> None:
+    run = cut_off()
+
+    for _time in range(2):
+        enqueue(CLOSE_LOST_IMPORTS)
+        run_queued()
+
+    run.refresh_from_db()
+    assert (run.status, [item["action"] for item in recorded()].count("imported")) == ("failed", 1)
+    assert ScheduledTask.objects.filter(uid="fighters.close_lost_imports").exists()
