@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from apps.articles.models import Mention, PendingArticle
 from apps.articles.services import join
 from apps.core.actor import SYSTEM
+from tests.browser import judge
 from tests.browser.test_desk import open_desk, states, wait_for
 from tests.factories.articles import MentionFactory, PendingArticleFactory
 from tests.factories.events import EventFactory
@@ -180,3 +181,16 @@ def test_undo_names_its_deed_and_says_after_the_reload_what_it_took_back(page: P
     told(page, "Undone: rejected: Zhang wins")
     expect(undo).to_be_disabled()
     assert states() == ["pending"]
+
+
+def test_the_name_of_what_undo_takes_back_fits_on_a_phone(page: Page) -> None:
+    piece = PendingArticleFactory(title="Zhang Weili defends her title in Shanghai for the fourth time in two years")
+    other = PendingArticleFactory()
+    page.set_viewport_size({"width": 375, "height": 800})
+    open_desk(page, piece)
+
+    page.get_by_role("button", name="Approve").click()
+    wait_for(page, other)
+
+    expect(page.locator("[data-undo-what]")).to_contain_text("approved: Zhang Weili")
+    assert judge.too_wide(page) == []
