@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 import orjson
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, transaction
 from django.db.models import Field, JSONField, Model, QuerySet
 from django.utils import timezone
 
@@ -32,10 +32,13 @@ def locked(queryset: QuerySet[M]) -> QuerySet[M]:
 def locked_by_key(model: type[M], keys: Collection[int]) -> list[M]:
     """``locked`` for the rows of these keys, as a list: for what is locked all day.
 
-    PostgreSQL: a statement made once, because compiling one for a wide table takes longer than running it.
+    PostgreSQL: a statement made once, because compiling one for a wide table takes longer than running it.  Raises
+    TransactionManagementError outside a transaction, where nothing would stay locked.
     """
     if connection.vendor != "postgresql":
         return list(locked(model._default_manager.filter(pk__in=keys)))
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("locked_by_key() belongs into a transaction")
     statement, names, converted = _locking(model)
     with connection.cursor() as cursor:
         cursor.execute(statement, [list(keys)])

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -67,3 +68,9 @@ def serving() -> Iterator[LocalServer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def code_of(error: Any) -> str:
+    """The code of the first error of a refusal that ``pytest.raises`` has caught."""
+    code: str = error.value.errors[0].code
+    return code

@@ -63,3 +63,11 @@ def test_the_rows_are_locked_until_the_transaction_ends() -> None:
     other.join()
 
     assert seen == ["New"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_nothing_can_be_locked() -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("there are no row locks on SQLite")
+    with pytest.raises(transaction.TransactionManagementError):
+        locked_by_key(Source, [SourceFactory().pk])
