@@ -16,6 +16,8 @@ from apps.core.actor import Actor
 from apps.core.db import locked
 from apps.core.errors import NotFound, PreconditionFailed, worded
 
+FOLLOWED_FIELDS = ("title", "title_hash", "summary", "source_published_at", "is_suspect", "changed_after_review_at")
+
 
 @transaction.atomic
 def see_change(pending_id: int, *, actor: Actor, expected_version: int | None = None) -> PendingArticle:
@@ -33,9 +35,6 @@ def see_change(pending_id: int, *, actor: Actor, expected_version: int | None = 
         )
     clear_mark(piece, actor=actor)
     return piece
-
-
-FOLLOWED_FIELDS = ("title", "title_hash", "summary", "source_published_at", "is_suspect", "changed_after_review_at")
 
 
 def follow_source(piece: PendingArticle, *, since: datetime) -> bool:
