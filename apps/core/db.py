@@ -67,6 +67,18 @@ def skip_locked(queryset: QuerySet[M]) -> QuerySet[M]:
     return queryset.select_for_update(skip_locked=True)
 
 
+def insert_unless_there(row: Model, *, unique: Sequence[str]) -> None:
+    """Insert the row unless one with the same ``unique`` fields is there, which then is locked as by an update.
+
+    For a row that is locked next.  After ``get_or_create`` or INSERT IGNORE each of two callers who came too late
+    would keep a shared lock of it on MariaDB, and neither could lock it: a deadlock.
+    """
+    targeted = connection.features.supports_update_conflicts_with_target
+    type(row)._default_manager.bulk_create(
+        [row], update_conflicts=True, unique_fields=unique if targeted else None, update_fields=unique
+    )
+
+
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Insert many rows of plain columns: COPY on PostgreSQL (a third of the time), INSERTs of many rows elsewhere.
 

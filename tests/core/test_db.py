@@ -1,14 +1,17 @@
-"""Locking by key: the same rows, as objects of the same fields, as the ORM's own statement brings."""
+"""Locking by key: the same rows, as objects of the same fields, as the ORM's own statement brings.  Rows that are made
+when they are first asked for: by several at once, without locking each other out."""
 
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, connections, transaction
 
-from apps.articles.models import PendingArticle, Source
-from apps.core.db import locked, locked_by_key
+from apps.articles.models import FetchHost, PendingArticle, Source
+from apps.core.db import insert_unless_there, locked, locked_by_key
 from tests.factories.articles import PendingArticleFactory, SourceFactory
 
 
@@ -71,3 +74,29 @@ def test_outside_a_transaction_nothing_can_be_locked() -> None:
         pytest.skip("there are no row locks on SQLite")
     with pytest.raises(transaction.TransactionManagementError):
         locked_by_key(Source, [SourceFactory().pk])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_comes_too_late_to_make_a_row_can_still_lock_it() -> None:
+    row = FetchHost(name="first.example")
+    names: list[str] = []
+
+    def late() -> None:
+        try:
+            with transaction.atomic():
+                insert_unless_there(FetchHost(name=row.name), unique=["name"])
+                names.append(locked(FetchHost.objects.filter(name=row.name)).get().name)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(3) as pool:
+        with transaction.atomic():
+            insert_unless_there(row, unique=["name"])
+            waiting = [pool.submit(late) for _ in range(3)]
+            time.sleep(0.3)
+            assert names == []
+        for work in waiting:
+            work.result(timeout=10)
+
+    assert names == [row.name] * 3
+    assert FetchHost.objects.count() == 1

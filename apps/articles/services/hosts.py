@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from apps.articles.models import FetchHost, IngestRun
-from apps.core.db import locked
+from apps.core.db import insert_unless_there, locked
 
 # A poll that has not let go by then is dead: longer than its task may take.
 LONGEST_POLL = timedelta(minutes=3)
@@ -29,7 +29,7 @@ def locked_host(name: str) -> FetchHost:
     name = name[:253]
     host = locked(FetchHost.objects.filter(name=name)).first()
     if host is None:
-        FetchHost.objects.get_or_create(name=name)
+        insert_unless_there(FetchHost(name=name), unique=["name"])
         host = locked(FetchHost.objects.filter(name=name)).get()
     return host
 

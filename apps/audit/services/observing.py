@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from django.db import transaction
 
 from apps.audit.enums import Action, Status
 from apps.audit.errors import UnknownResource
@@ -99,5 +98,4 @@ def _hand_over(body: str, **about: Any) -> None:
 def store_observed(messages: list[Message]) -> None:
     """Write a batch of the stream.  Safe to run twice: an event that is already there is left out."""
     bodies = [payload.expand(dict(message.body)) for message in messages]
-    with transaction.atomic():
-        relay.write_new_events(bodies)
+    relay.write_new_events(bodies)

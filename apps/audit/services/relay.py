@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,21 +59,28 @@ class _Pending:
 
 def relay_batch(limit: int = BATCH_SIZE) -> int:
     """Move the oldest entries.  Returns how many left the outbox; fewer than ``limit`` means that it is empty."""
-    if not OutboxEntry.objects.exists():
-        return 0
-    with transaction.atomic():
-        counter = _lock_counter()
-        entries = list(skip_locked(OutboxEntry.objects.order_by("id"))[:limit])
-        if not entries:
-            return 0
-        _warn_when_late(entries[0])
-        _insert(_readable(entries), counter)
-        OutboxEntry.objects.filter(pk__in=[entry.pk for entry in entries]).delete()
-    return len(entries)
+    return _with_counter(lambda: _move_batch(limit)) if OutboxEntry.objects.exists() else 0
 
 
 def write_new_events(bodies: list[payload.Event]) -> int:
-    """Write those events that are not there yet, in the caller's transaction.  Returns how many were new."""
+    """Write those events that are not there yet, all or none.  Returns how many were new."""
+    return _with_counter(lambda: _write_new(bodies))
+
+
+@transaction.atomic
+def _move_batch(limit: int) -> int:
+    counter = _lock_counter()
+    entries = list(skip_locked(OutboxEntry.objects.order_by("id"))[:limit])
+    if not entries:
+        return 0
+    _warn_when_late(entries[0])
+    _insert(_readable(entries), counter)
+    OutboxEntry.objects.filter(pk__in=[entry.pk for entry in entries]).delete()
+    return len(entries)
+
+
+@transaction.atomic
+def _write_new(bodies: list[payload.Event]) -> int:
     counter = _lock_counter()
     events = {event.pk: event for event in map(build_event, bodies)}
     present = set(AuditEvent.objects.filter(pk__in=list(events)).values_list("pk", flat=True))
@@ -156,13 +164,22 @@ def _bury(entry: OutboxEntry, error: Exception) -> None:
     alarms.dead(outbox_id=entry.pk, error=text)
 
 
-def _lock_counter() -> Sequence:
-    counter = Sequence.objects.select_for_update().filter(pk=_COUNTER_ID).first()
-    if counter is None:
+def _with_counter(numbering: Callable[[], int]) -> int:
+    """Run what locks the counter in a transaction of its own; the first one of all has to make the counter.
+
+    Not in that transaction: two first users on MariaDB would each keep a shared lock of the row that a third had
+    inserted, and neither could lock it, which is a deadlock.
+    """
+    try:
+        return numbering()
+    except Sequence.DoesNotExist:
         last = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
-        Sequence.objects.get_or_create(pk=_COUNTER_ID, defaults={"value": last})
-        counter = Sequence.objects.select_for_update().get(pk=_COUNTER_ID)
-    return counter
+        Sequence.objects.bulk_create([Sequence(pk=_COUNTER_ID, value=last)], ignore_conflicts=True)
+        return numbering()
+
+
+def _lock_counter() -> Sequence:
+    return Sequence.objects.select_for_update().get(pk=_COUNTER_ID)
 
 
 def _number_and_insert(events: list[AuditEvent], counter: Sequence) -> None:

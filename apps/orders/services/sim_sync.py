@@ -28,7 +28,7 @@ from apps.audit.enums import Action
 from apps.audit.registry import ResourceRef
 from apps.audit.services import record
 from apps.core.actor import Actor
-from apps.core.db import locked
+from apps.core.db import insert_unless_there, locked
 from apps.core.errors import FieldError, IdempotencyKeyReused, Invalid
 from apps.orders.enums import SyncType
 from apps.orders.errors import CarrierNotConfigured, SyncTakenOver
@@ -167,10 +167,10 @@ def begin_run(order: SyncOrder, *, request_id: str, holder: Holder) -> SyncRun:
         "batch_size": order.batch_size,
     }
     claimed = {"task_id": holder.task_id, "claim": str(holder)}
-    known, is_new = SyncRun.objects.get_or_create(request_id=request_id, defaults={**fields, **claimed})
-    if is_new:
-        return known
-    run = locked(SyncRun.objects.filter(pk=known.pk)).get()
+    runs = SyncRun.objects.filter(request_id=request_id)
+    if not runs.exists():
+        insert_unless_there(SyncRun(request_id=request_id, **fields, **claimed), unique=["request_id"])
+    run = locked(runs).get()
     if any(getattr(run, name) != value for name, value in fields.items()):
         raise IdempotencyKeyReused
     if run.state == SyncRun.State.FINISHED:
