@@ -9,6 +9,9 @@ import dj_database_url
 if TYPE_CHECKING:
     from project.env import Env
 
+# A server that does not answer at all: without this a process waits for the operating system to give up, minutes long.
+CONNECT_SECONDS = 5
+
 
 def database_config(env: Env) -> dict[str, Any]:
     """Settings of the one database.
@@ -31,6 +34,7 @@ def database_config(env: Env) -> dict[str, Any]:
 
 def _postgresql(config: dict[str, Any], options: dict[str, Any], env: Env) -> None:
     limit = f"-c statement_timeout={round(env.db_time_limit_seconds * 1000)}"
+    options.setdefault("connect_timeout", CONNECT_SECONDS)
     options["options"] = f"{options.get('options', '')} {limit}".strip()
     if env.database_pool:
         options["pool"] = {
@@ -48,6 +52,7 @@ def _postgresql(config: dict[str, Any], options: dict[str, Any], env: Env) -> No
 def _mysql(config: dict[str, Any], options: dict[str, Any], env: Env) -> None:
     _ensure_mysql_driver()
     options.setdefault("charset", "utf8mb4")
+    options.setdefault("connect_timeout", CONNECT_SECONDS)
     # READ COMMITTED as on PostgreSQL: SKIP LOCKED queues and get_or_create behave alike on all servers.
     options.setdefault("isolation_level", "read committed")
     options.setdefault("init_command", _mysql_session(env.db_time_limit_seconds))

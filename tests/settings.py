@@ -20,6 +20,9 @@ from project.settings import *  # noqa: E402, F403
 
 DEBUG = False
 SECURE_SSL_REDIRECT = False
+# Each test client loads the middleware anew, and WhiteNoise would look at every file each time: it looks when one is
+# asked for.
+WHITENOISE_AUTOREFRESH = True
 # Local servers need no pause; tests of the pause set one.
 FETCH_HOST_GAP_SECONDS = 0
 # bcrypt with its least cost: the algorithm stays the product's own.

@@ -97,6 +97,21 @@ def test_sqlite_waits_for_other_writers_as_long_as_a_statement_may_take() -> Non
     assert database_config(cast(Any, env))["OPTIONS"]["timeout"] == 3.0
 
 
+@pytest.mark.parametrize(
+    ("url", "seconds"),
+    [
+        ("postgres://u@db.example/x", 5),
+        ("mysql://u@db.example/x", 5),
+        ("postgres://u@db.example/x?connect_timeout=2", 2),
+        ("mysql://u@db.example/x?connect_timeout=2", 2),
+    ],
+)
+def test_silent_server_is_given_up_soon(url: str, seconds: int) -> None:
+    env = SimpleNamespace(database_url=url, db_time_limit_seconds=3.0, database_pool=False)
+
+    assert int(database_config(cast(Any, env))["OPTIONS"]["connect_timeout"]) == seconds
+
+
 @pytest.mark.django_db
 def test_what_works_on_many_rows_has_a_limit_of_its_own() -> None:
     opml = ROOT / "tests/fixtures/opml/reader.opml"

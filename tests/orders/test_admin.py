@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from openpyxl import load_workbook
 
@@ -55,6 +56,31 @@ def test_details_can_be_read(operator):
         page = operator.get(reverse(f"admin:orders_{model}_change", args=[row.pk])).content.decode()
         assert str(row) in page
         assert 'name="_save"' not in page
+
+
+def test_page_of_an_order_shows_its_sim_cards_and_leads_to_the_others(operator, monkeypatch):
+    monkeypatch.setattr("apps.orders.admin.orders.CARDS_SHOWN", 2)
+    order = OrderFactory(order_id="A&2")
+    cards = [SimCardFactory(order=order) for _ in range(3)]
+    page = operator.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+
+    assert [card.iccid in page for card in cards] == [False, True, True]
+    assert reverse("admin:orders_simcard_change", args=[cards[2].pk]) in page
+    everything = f"{reverse('admin:orders_simcard_changelist')}?q=A%262"
+    assert everything in page
+    assert {row.pk for row in operator.get(everything).context["cl"].result_list} == {card.pk for card in cards}
+
+
+def test_sim_cards_of_an_order_need_their_own_permission(client):
+    card = SimCardFactory()
+    reader = UserFactory(is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_order"))
+    client.force_login(reader)
+
+    page = client.get(reverse("admin:orders_order_change", args=[card.order.pk])).content.decode()
+
+    assert card.order.order_id in page
+    assert card.iccid not in page
 
 
 # --- orders: the list -----------------------------------------------------------------------------------------------

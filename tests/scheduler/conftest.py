@@ -37,7 +37,6 @@ def _only_the_tests_own_schedules(request: pytest.FixtureRequest) -> None:
     marker = request.node.get_closest_marker("django_db")
     if marker is not None:
         request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
-        ScheduledTask.objects.all().delete()
-        PeriodicTask.objects.all().delete()
-        CrontabSchedule.objects.all().delete()
-        IntervalSchedule.objects.all().delete()
+        # A statement each: Beat's models note every deletion by itself, which takes longer than most of these tests.
+        for model in (ScheduledTask, PeriodicTask, CrontabSchedule, IntervalSchedule):
+            model._default_manager.all()._raw_delete(using="default")

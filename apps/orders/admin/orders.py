@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,6 +16,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -36,7 +38,8 @@ from apps.core.admin import (
 from apps.core.errors import FieldError, Invalid
 from apps.orders.admin.exporting import export
 from apps.orders.admin.moves import DEEDS, EditForm, FinalMoveForm, MoveForm, MoveManyForm, PlaceForm, in_cents
-from apps.orders.models import Order
+from apps.orders.admin.sim_cards import CARD_TONES
+from apps.orders.models import Order, SimCard
 from apps.orders.services import change_order, delete_order, move_order, move_orders, place_order
 from apps.orders.services.exports import note_export
 from apps.users.models import User
@@ -52,6 +55,8 @@ ORDER_TONES = {
 }
 # A state with more orders than this is shown as "1,000+": counting on takes longer than the number is worth.
 COUNTED_UP_TO = 1_000
+# The page of an order shows so many of its SIM cards and leads to the list for the others.
+CARDS_SHOWN = 10
 
 
 def _move(status: str, *, icon: str, variant: Any = "default", final: bool = False) -> Any:
@@ -111,6 +116,7 @@ class OrderAdmin(KeysetAdmin):
                 )
             },
         ),
+        (_("SIM cards"), {"fields": ("cards",)}),
         (_("What happened"), {"fields": ("story",)}),
     )  # fmt: skip
     readonly_fields = tuple(name for _title, group in fieldsets for name in group["fields"])
@@ -159,6 +165,12 @@ class OrderAdmin(KeysetAdmin):
 
     def has_move_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(CHANGE))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> Any:
+        """SIM cards have a permission of their own."""
+        if request.user.has_perm("orders.view_simcard"):
+            return self.fieldsets
+        return [group for group in self.fieldsets if "cards" not in group[1]["fields"]]
 
     # --- one order --------------------------------------------------------------------------------------------
     @dialog_action(description=_("New order"), permission=ADD, form=PlaceForm, icon="add", variant="primary")
@@ -291,6 +303,24 @@ class OrderAdmin(KeysetAdmin):
     @admin.display(description=_("paid at"))
     def paid(self, order: Order) -> SafeString:
         return when(order.paid_at)
+
+    @once_a_page
+    @admin.display(description=_("assigned cards"))
+    def cards(self, order: Order) -> SafeString:
+        first = list(order.sim_cards.order_by("-id")[: CARDS_SHOWN + 1])
+        if not first:
+            return link(None, None)
+        lines = [
+            (
+                link(reverse("admin:orders_simcard_change", args=[card.pk]), mono(card.iccid)),
+                chip(card.get_status_display(), CARD_TONES[SimCard.Status(card.status)]),
+            )
+            for card in first[:CARDS_SHOWN]
+        ]
+        if len(first) > CARDS_SHOWN:
+            everything = f"{reverse('admin:orders_simcard_changelist')}?{urlencode({'q': order.order_id})}"
+            lines.append((link(everything, _("All SIM cards of this order")), SafeString("")))
+        return format_html('<ul class="bjz-chosen">{}</ul>', format_html_join("", "<li>{} {}</li>", lines))
 
     @once_a_page
     @admin.display(description="")
