@@ -12,7 +12,6 @@ CPUS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 WORKERS := $(shell n=$(CPUS); [ $$n -lt 2 ] && n=2; [ $$n -gt 8 ] && n=8; echo $$n)
 # Whole processes, browsers, kills and measurements have targets of their own.
 SLOW_TESTS := tests/flows tests/browser tests/faults tests/benchmarks
-UNIT_TESTS := tests $(SLOW_TESTS:%=--ignore=%)
 # How soon a reader sees a result is told by the clock: nothing may run beside it.
 ALONE := tests/flows/test_live_evening.py
 ON_TEST_SERVERS := $(PY) -m project.local test --
@@ -29,27 +28,28 @@ help: ## list the commands
 run: install ## start the whole product with its own PostgreSQL and Redis (PORT=8001, HOST=0.0.0.0 to change the address)
 	@$(PY) -m project.local run
 
-# Tests share the processors with the other workers, and many of them race on purpose.  What fails is told, and must
-# pass when it is tried once more alone; the first that does not ends the run.
-define TESTS
-	$(ON_TEST_SERVERS) $(PY) -m pytest $(1) $(2) $(ARGS) || { test $$? = 1 && echo "Once more, alone, what failed:" && \
-		$(ON_TEST_SERVERS) $(PY) -m pytest $(1) --last-failed --last-failed-no-failures none -x $(ARGS); }
-endef
-
 test: install-test ## unit and integration tests in parallel, with the coverage gate (80 % overall, 90 % services)
 	@rm -f .coverage .coverage.*
-	$(call TESTS,$(UNIT_TESTS),-n $(WORKERS) --dist loadfile --cov=apps --cov=project --cov-report=)
+	$(ON_TEST_SERVERS) $(PY) -m pytest tests $(SLOW_TESTS:%=--ignore=%) -n $(WORKERS) --dist loadfile \
+		--cov=apps --cov=project --cov-report= $(ARGS)
 	@$(PY) -m tests.coverage_gate
 
 test-suite: install-test ## the same tests without the coverage gate, for example DATABASE_URL=sqlite:////tmp/t.sqlite3
-	$(call TESTS,$(UNIT_TESTS),-n $(WORKERS) --dist loadfile)
+	$(ON_TEST_SERVERS) $(PY) -m pytest tests $(SLOW_TESTS:%=--ignore=%) -n $(WORKERS) --dist loadfile $(ARGS)
+
+# Real browsers and processes share the processors with the other worker.  What fails there is told, and must pass when
+# it is tried once more alone.
+define STORIES
+	$(ON_TEST_SERVERS) $(PY) -m pytest $(1) $(2) $(ARGS) || { test $$? = 1 && echo "Once more, alone, what failed:" && \
+		$(ON_TEST_SERVERS) $(PY) -m pytest $(1) --last-failed --last-failed-no-failures none $(ARGS); }
+endef
 
 test-e2e: install-test ## whole stories with real processes and a real Chromium
 	@$(PY) -m tests.browser_ready
 	@# A session each: the task types that flows declare for themselves don't belong on the product's screens.
-	$(call TESTS,tests/flows --ignore=$(ALONE),-n $(WORKERS) --dist loadfile)
-	$(call TESTS,$(ALONE),)
-	$(call TESTS,tests/browser,-n $(WORKERS) --dist worksteal)
+	$(call STORIES,tests/flows --ignore=$(ALONE),-n $(WORKERS) --dist loadfile)
+	$(call STORIES,$(ALONE),)
+	$(call STORIES,tests/browser,-n $(WORKERS) --dist worksteal)
 
 check: install-test ## lint, format, types, import contracts, migrations, OpenAPI files and message catalogues
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import dj_database_url
 if TYPE_CHECKING:
     from project.env import Env
 
-# A server that does not answer at all: without this a process waits for the operating system to give up, minutes long.
+# A host that does not answer: without this a process waits for the operating system to give up, minutes long.
 CONNECT_SECONDS = 5
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 import structlog
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
+from django.db.utils import load_backend
 from django.urls import reverse
 
 from apps.core import slow_queries
@@ -106,10 +108,21 @@ def test_sqlite_waits_for_other_writers_as_long_as_a_statement_may_take() -> Non
         ("mysql://u@db.example/x?connect_timeout=2", 2),
     ],
 )
-def test_silent_server_is_given_up_soon(url: str, seconds: int) -> None:
+def test_time_to_connect_is_ours_or_that_of_the_url(url: str, seconds: int) -> None:
     env = SimpleNamespace(database_url=url, db_time_limit_seconds=3.0, database_pool=False)
 
     assert int(database_config(cast(Any, env))["OPTIONS"]["connect_timeout"]) == seconds
+
+
+@pytest.mark.django_db
+def test_server_that_takes_a_connection_and_is_silent_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgres://u@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2&sslmode=disable"
+        env = SimpleNamespace(database_url=url, db_time_limit_seconds=3.0, database_pool=False)
+        config = connections.configure_settings({"default": database_config(cast(Any, env))})["default"]
+
+        with pytest.raises(OperationalError, match="timeout"):
+            load_backend(config["ENGINE"]).DatabaseWrapper(config, "silent").ensure_connection()
 
 
 @pytest.mark.django_db

@@ -59,7 +59,9 @@ class _Pending:
 
 def relay_batch(limit: int = BATCH_SIZE) -> int:
     """Move the oldest entries.  Returns how many left the outbox; fewer than ``limit`` means that it is empty."""
-    return _with_counter(lambda: _move_batch(limit)) if OutboxEntry.objects.exists() else 0
+    if not OutboxEntry.objects.exists():
+        return 0
+    return _with_counter(lambda: _move_batch(limit))
 
 
 def write_new_events(bodies: list[payload.Event]) -> int:
