@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import redis
 from django.db import connection
-from django.utils import translation
 
 from apps.audit.services import observing
 from apps.core import cache
@@ -44,12 +43,6 @@ def _clean_redis() -> None:
     broker.breaker.reset()
     throttling.breaker.open_until = 0.0
     observing.gate.open()
-
-
-@pytest.fixture(autouse=True)
-def _first_language() -> None:
-    """A request leaves its language active in the thread: the next test starts with the product's own."""
-    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
